@@ -1,0 +1,121 @@
+"""From exceptions to short messages in the reader's language.
+
+`dlcore` raises; handlers are wrapped in `guard`, which says what to fix. What nobody foresaw gets
+an apology on the page and its traceback in the log, never the other way round.
+"""
+
+import functools
+import inspect
+import logging
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+
+from demos.kit.language import say, session_language
+from dlcore.jobs import JobError, JobFailed, OutOfMemory, WorkerDied
+from dlcore.settings import SettingError
+
+log = logging.getLogger("demos")
+
+_SECONDS_SHOWN = 8
+
+
+class UserError(Exception):
+    """Something the user can mend. `key` names the words, `values` fill their placeholders."""
+
+    def __init__(self, key: str, **values: Any) -> None:
+        super().__init__(key)
+        self.key, self.values = key, values
+
+
+def guard(
+    fn: Callable[..., Any], *, names: Sequence[str] = ()
+) -> Callable[..., Any]:
+    """Wrap a handler, plain or generator, so that every fault becomes a translated message.
+
+    The wrapper asks Gradio for the request, to know the reader's language; a handler that wants
+    it too declares a parameter of type gr.Request. `names` are the parameters' names in the API
+    for a handler that takes *values.
+    """
+    hints = typing.get_type_hints(fn)
+    own_request = next((name for name, hint in hints.items() if hint is gr.Request), None)
+
+    def extra(request: gr.Request) -> dict[str, gr.Request]:
+        return {own_request: request} if own_request else {}
+
+    if inspect.isgeneratorfunction(fn):
+
+        @functools.wraps(fn)
+        def wrapper(request: gr.Request, *values: Any) -> Iterator[Any]:
+            try:
+                yield from fn(*values, **extra(request))
+            except Exception as error:
+                raise translated(error, session_language.get(request)) from None
+
+    else:
+
+        @functools.wraps(fn)
+        def wrapper(request: gr.Request, *values: Any) -> Any:
+            try:
+                return fn(*values, **extra(request))
+            except Exception as error:
+                raise translated(error, session_language.get(request)) from None
+
+    _sign(wrapper, fn, hints, own_request, names)
+    return wrapper
+
+
+def _sign(
+    wrapper: Any, fn: Any, hints: dict[str, Any], own_request: str | None, names: Sequence[str]
+) -> None:
+    """Give the wrapper the handler's parameters, which Gradio reads to describe the endpoint."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter("request", kind, annotation=gr.Request)]
+    for parameter in inspect.signature(fn).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            parameters += [inspect.Parameter(name, kind) for name in names]
+        elif parameter.name != own_request:
+            parameters.append(inspect.Parameter(parameter.name, kind))
+    del wrapper.__wrapped__
+    wrapper.__signature__ = inspect.Signature(parameters)
+    kept = {name: hint for name, hint in hints.items() if name not in ("return", own_request)}
+    wrapper.__annotations__ = {**kept, "request": gr.Request}
+
+
+def translated(error: Exception, lang: str) -> gr.Error:
+    """The message for an exception. Unforeseen ones are logged here, with their traceback."""
+    if isinstance(error, gr.Error):
+        return error
+    key, values = _explain(error, lang)
+    if key == "kit.errors.unexpected":
+        detail = getattr(error, "remote_traceback", "")
+        log.error("unexpected fault in a handler %s", detail, exc_info=error)
+    return gr.Error(
+        say(key, lang, **values),
+        title=say("kit.errors.title", lang),
+        duration=_SECONDS_SHOWN,
+        print_exception=False,
+    )
+
+
+def _explain(error: Exception, lang: str) -> tuple[str, dict[str, Any]]:
+    match error:
+        case UserError():
+            return error.key, error.values
+        case SettingError(choices=choices) if choices:
+            allowed = ", ".join(str(choice) for choice in choices)
+            return "kit.errors.choice", {"field": error.field, "choices": allowed}
+        case SettingError():
+            bounds = {"low": error.low, "high": error.high}
+            return "kit.errors.bounds", {"field": error.field, **bounds}
+        case WorkerDied():
+            return "kit.errors.worker_died", {}
+        case OutOfMemory():
+            return "kit.errors.memory", {}
+        case JobFailed():
+            return "kit.errors.unexpected", {}
+        case JobError():
+            return "kit.errors.job", {}
+    return "kit.errors.unexpected", {}

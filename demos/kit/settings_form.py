@@ -1,0 +1,115 @@
+"""Controls for a topic's Config: built from its fields' own bounds, read back into a Config."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+import gradio as gr
+
+from demos.kit.language import localise
+from demos.kit.permalink import address
+from dlcore.settings import Settings
+
+ConfigT = TypeVar("ConfigT", bound=Settings)
+
+_WIDEST_SLIDER = 1_000.0  # past this ratio of bounds a slider cannot be set precisely
+
+
+class SettingsForm(Generic[ConfigT]):
+    """The settings of one tab: those that matter most are shown, the rest sit under *More*.
+
+    topic: prefix of element ids and of the words `<topic>.settings.<field>` (and `<field>_info`).
+    config_type: the topic's Config; tutorial: the tutorial's settings, for the reset button.
+    shown: names of the fields that are always visible; hidden: fields that get no control.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        config_type: type[ConfigT],
+        *,
+        tutorial: ConfigT,
+        shown: Sequence[str],
+        hidden: Sequence[str] = (),
+    ) -> None:
+        self.topic, self.config_type = topic, config_type
+        fields = {f.name: f for f in dataclasses.fields(config_type) if f.name not in hidden}
+        self.names = [*shown, *(name for name in fields if name not in (*shown, "seed"))]
+        if "seed" in fields:
+            self.names.append("seed")
+        self.by_name: dict[str, Any] = {}
+        with gr.Row(elem_classes="dl-settings"):
+            for name in shown:
+                self.by_name[name] = self._control(fields[name])
+        with localise(
+            gr.Accordion(open=False, elem_id=f"{topic}-more"), label="kit.settings.more"
+        ):
+            with gr.Row(elem_classes="dl-settings"):
+                for name in self.names:
+                    if name not in self.by_name:
+                        self.by_name[name] = self._control(fields[name])
+        with gr.Row(elem_classes="dl-buttons"):
+            self._preset("tutorial", tutorial)
+            self._preset("defaults", config_type())
+        address.register(topic, self.by_name, check=self._check)
+
+    @property
+    def components(self) -> list[Any]:
+        return [self.by_name[name] for name in self.names]
+
+    def config(self, values: Sequence[Any]) -> ConfigT:
+        """The Config for the controls' values, in the order of `names`. Raises SettingError."""
+        return self.config_type(**dict(zip(self.names, values, strict=True)))
+
+    def values(self, config: ConfigT) -> list[Any]:
+        return [getattr(config, name) for name in self.names]
+
+    def _check(self, name: str, value: Any) -> Any:
+        return getattr(self.config_type(**{name: value}), name)
+
+    def _preset(self, name: str, config: ConfigT) -> None:
+        button = gr.Button(size="sm", elem_id=f"{self.topic}-preset-{name}")
+        localise(button, value=f"kit.settings.{name}")
+        button.click(
+            lambda: self.values(config),
+            None,
+            self.components,
+            api_visibility="private",
+            show_progress="hidden",
+            queue=False,
+        )
+
+    def _control(self, field: "dataclasses.Field[Any]") -> Any:
+        low, high, choices = (field.metadata.get(k) for k in ("low", "high", "choices"))
+        common: dict[str, Any] = {
+            "value": field.default,
+            "elem_id": f"{self.topic}-{field.name}",
+            "interactive": True,
+            "min_width": 150,
+        }
+        words = f"{self.topic}.settings.{field.name}"
+        whole = isinstance(field.default, int)
+        if choices is not None:
+            named = {choice: f"{words}_choices.{choice}" for choice in choices}
+            if all(isinstance(choice, str) for choice in choices):
+                control = gr.Dropdown(list(choices), **common)
+                return localise(control, label=words, info=f"{words}_info", choices=named)
+            control = gr.Dropdown(list(choices), **common)
+        elif isinstance(field.default, bool):
+            control = gr.Checkbox(**common)
+        elif field.name == "seed" or low is None or high is None or _too_wide(low, high):
+            control = gr.Number(precision=0 if whole else None, **common)
+        else:
+            step = 1 if whole else _step(low, high)
+            control = gr.Slider(low, high, step=step, **common)
+        return localise(control, label=words, info=f"{words}_info")
+
+
+def _too_wide(low: float, high: float) -> bool:
+    return low > 0 and high / low > _WIDEST_SLIDER
+
+
+def _step(low: float, high: float) -> float:
+    """About a hundred positions, each a round number."""
+    return 10.0 ** math.floor(math.log10((high - low) / 50))

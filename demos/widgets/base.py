@@ -1,0 +1,76 @@
+"""What every live widget has in common: JSON in, a picture drawn in the browser, events out."""
+
+import base64
+from typing import Any, ClassVar
+
+import gradio as gr
+import numpy as np
+
+from demos.kit.language import LANGUAGES, section
+
+STATIC_URL = "dl"  # where the app serves this folder's .js files, relative to the page
+
+
+class Widget(gr.HTML):
+    """A `gr.HTML` whose value is JSON and whose picture is drawn by `script`.js.
+
+    value: what the .js file draws; see its own docstring for the shape.
+    texts: sections of the locale files that the picture needs, as ("cnn.maps", …); the section
+        "widgets.<script>" always comes along. Both languages are sent, so a switch is instant.
+    group: widgets of one group are scrubbed through time together.
+    events: names the .js file may `trigger`; each becomes a Python listener, `widget.NAME(fn, …)`.
+    """
+
+    script: ClassVar[str]
+    events: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        value: Any = None,
+        *,
+        texts: tuple[str, ...] = (),
+        group: str = "",
+        **props: Any,
+    ) -> None:
+        sections = (f"widgets.{self.script}", *texts)
+        words = {
+            lang: {key: text for name in sections for key, text in section(name, lang).items()}
+            for lang in LANGUAGES
+        }
+        listeners = " ".join(f'"{name}"' for name in self.events)
+        super().__init__(
+            value,
+            html_template=f'<div class="dl-widget dl-{self.script}"></div>',
+            css_template="",
+            apply_default_css=False,
+            js_on_load=(
+                f'import(new URL("{STATIC_URL}/{self.script}.js", document.baseURI)).then((module) '
+                "=> module.mount({ element, props, trigger, watch, server })); "
+                f"/* {listeners} */"
+            ),
+            texts=words,
+            group=group,
+            **props,
+        )
+
+    def preprocess(self, payload: Any) -> Any:
+        return payload
+
+    def postprocess(self, value: Any) -> Any:
+        return value
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": {}, "description": f"JSON of the widget {self.script}"}
+
+    def example_payload(self) -> Any:
+        return None
+
+    def example_value(self) -> Any:
+        return None
+
+
+def pack(array: Any, dtype: str = "f4") -> dict[str, Any]:
+    """An array as JSON: {"dtype", "shape", "data": base64}, little-endian. "u1" for pictures."""
+    values = np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<"))
+    data = base64.b64encode(values.tobytes()).decode("ascii")
+    return {"dtype": dtype, "shape": list(values.shape), "data": data}

@@ -1,0 +1,135 @@
+/* What all widgets share: drawing when something changes, words, colours, numbers, packed arrays.
+
+   A widget file exports `mount(host)`, host = { element, props, trigger, watch, server }, and calls
+   `start(host, render)`. `render` runs once per animation frame at most: at first, on a new value,
+   on a change of language, theme or width, and when the group's timeline is scrubbed. */
+
+const positions = new Map(); // timeline group -> step being looked at; absent means "the newest"
+
+export function start({ element, props, watch }, render) {
+  let asked = false;
+  const draw = () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      if (element.isConnected && element.clientWidth > 0) render();
+    });
+  };
+  watch("value", draw);
+  window.addEventListener("dl-language", draw);
+  window.addEventListener("dl-theme", draw);
+  window.addEventListener("dl-scrub", (event) => event.detail.group === props.group && draw());
+  new ResizeObserver(draw).observe(element); // also fires when a hidden tab is first shown
+  draw();
+  return draw;
+}
+
+/* The element a widget draws into: made by the Python side's template. */
+export const canvasOf = (host) => host.element.querySelector(".dl-widget");
+
+export const language = () => (document.documentElement.lang === "vi" ? "vi" : "en");
+
+/* Words by key, with {placeholders} filled. A missing key shows itself, so that it is noticed. */
+export function words(props) {
+  return (key, values = {}) => {
+    const text = props.texts?.[language()]?.[key] ?? key;
+    return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  };
+}
+
+/* Numbers as the reader writes them: 0,25 in Vietnamese, 0.25 in English. */
+export function number(value, digits = 3) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)) {
+    return value.toExponential(1).replace(".", language() === "vi" ? "," : ".");
+  }
+  return new Intl.NumberFormat(language(), { maximumFractionDigits: digits }).format(value);
+}
+
+/* Time travel: a live widget's value may hold frames: [{ step, … }, …] in order of step. */
+export function scrub(group, step) {
+  if (step === null) positions.delete(group);
+  else positions.set(group, step);
+  window.dispatchEvent(new CustomEvent("dl-scrub", { detail: { group, step } }));
+}
+
+export const position = (group) => positions.get(group) ?? null;
+
+export function frameOf(props) {
+  const frames = props.value?.frames ?? [];
+  const step = position(props.group);
+  if (step === null) return frames.at(-1) ?? null;
+  return frames.findLast((frame) => frame.step <= step) ?? frames[0] ?? null;
+}
+
+const READERS = { u1: Uint8Array, i1: Int8Array, f4: Float32Array, i4: Int32Array };
+
+/* The inverse of Python's pack(): { shape, data } with a typed array. */
+export function unpack(packed) {
+  const bytes = Uint8Array.from(atob(packed.data), (c) => c.charCodeAt(0));
+  return { shape: packed.shape, data: new READERS[packed.dtype](bytes.buffer) };
+}
+
+/* DOM in one call: node("button", { class: "x", onclick: f }, "text"). Text is never parsed. */
+export function node(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/* Colours come from theme.css, so that light and dark are decided in one place. */
+export function colours(element) {
+  const style = getComputedStyle(element);
+  const get = (name) => style.getPropertyValue(name).trim();
+  return {
+    ink: get("--dl-ink"), muted: get("--dl-muted"), grid: get("--dl-grid"),
+    surface: get("--dl-surface"), accent: get("--dl-accent"),
+    positive: get("--dl-positive"), negative: get("--dl-negative"),
+    series: [1, 2, 3, 4, 5, 6].map((i) => get(`--dl-series-${i}`)),
+  };
+}
+
+export const isDark = () => document.body.classList.contains("dark");
+
+const mix = (a, b, t) => a.map((x, i) => Math.round(x + (b[i] - x) * t));
+const PAPER = { light: [247, 247, 250], dark: [28, 30, 40] };
+const BLUE = { light: [32, 84, 196], dark: [110, 168, 255] };
+const ORANGE = { light: [206, 92, 12], dark: [255, 164, 92] };
+
+/* -1 … 0 … 1 as orange … paper … blue, readable by colour-blind eyes, in either theme. */
+export function diverging(value) {
+  const theme = isDark() ? "dark" : "light";
+  const t = Math.min(1, Math.abs(value) || 0);
+  return mix(PAPER[theme], (value < 0 ? ORANGE : BLUE)[theme], t);
+}
+
+/* 0 … 1 as paper … blue. */
+export const sequential = (value) => diverging(Math.max(0, value));
+
+export const rgb = ([r, g, b]) => `rgb(${r},${g},${b})`;
+
+/* Paint a grid of values, one pixel each, into a canvas; the page scales it with crisp edges. */
+export function paint(canvas, values, width, height, colour) {
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let i = 0; i < width * height; i += 1) {
+    const [r, g, b] = colour(values[i]);
+    image.data.set([r, g, b, 255], i * 4);
+  }
+  context.putImageData(image, 0, 0);
+}
