@@ -1,4 +1,4 @@
-"""Find a Chromium for the browser tests, or install one. `python tests/chromium.py` prints its path.
+"""Find a Chromium for the browser tests, or install one: `python tests/chromium.py`.
 
 Looked for in this order: the one named by $CHROMIUM, one already on the machine (Chromium, Chrome,
 Edge), Playwright's own, and last the system's package manager. A browser counts only when it has
