@@ -1,0 +1,77 @@
+"""The browser side: `TABS` is the order of the tabs, `build_app` the app, `launch` its server."""
+
+import importlib
+import os
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: it asks hosts else
+
+import gradio as gr
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from demos.kit import code_panel, shell, training
+from demos.kit.language import book, localise
+from demos.kit.permalink import address
+from demos.widgets.base import FOLDER, STATIC_URL
+
+# The order is fixed: perceptron, mlp, cnn, transfer, lstm, gan, vae, attention, resnet, gpt.
+TABS = ("perceptron", "cnn")
+
+MAX_UPLOAD = "5mb"
+OPEN_PAGES = 500  # sessions whose state is kept; the least used goes first
+WAITING = 100  # events that may queue before newcomers are told to come back
+
+
+def build_app() -> gr.Blocks:
+    """Every tab of TABS in one page. Loads no weights, and neither transformers nor torchvision."""
+    for registry in (book, address):
+        registry.clear()
+    training.offers.clear()
+    code_panel.machines.clear()
+    with shell.App(
+        title="Deep learning, live",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(600, 3600),
+    ) as app:
+        header = shell.Header()
+        with gr.Tabs(elem_id="dl-topics") as tabs:
+            for topic in TABS:
+                page = importlib.import_module(f"demos.{topic}")
+                with localise(
+                    gr.Tab(id=topic, elem_id=f"tab-{topic}"), label=f"{topic}.title"
+                ) as tab:
+                    page.build()
+                shell.follow_tab(tab, topic)
+        header.connect(app, tabs, TABS)
+    return app
+
+
+def launch(
+    app: gr.Blocks,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    mcp: bool = False,
+    block: bool = True,
+    quiet: bool = False,
+) -> Any:
+    """Serve the app. block=False returns at once; what gradio's launch returns is passed on."""
+    files = Mount(f"/{STATIC_URL}", StaticFiles(directory=FOLDER))
+    return app.queue(max_size=WAITING, api_open=False).launch(
+        server_name=host,
+        server_port=port,
+        mcp_server=mcp,
+        prevent_thread_lock=not block,
+        quiet=quiet,
+        theme=shell.theme(),
+        css=shell.css(),
+        app_kwargs={"routes": [files]},
+        max_file_size=MAX_UPLOAD,
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        state_session_capacity=OPEN_PAGES,
+        footer_links=["api"],
+    )

@@ -30,9 +30,7 @@ class UserError(Exception):
         self.key, self.values = key, values
 
 
-def guard(
-    fn: Callable[..., Any], *, names: Sequence[str] = ()
-) -> Callable[..., Any]:
+def guard(fn: Callable[..., Any], *, names: Sequence[str] = ()) -> Callable[..., Any]:
     """Wrap a handler, plain or generator, so that every fault becomes a translated message.
 
     The wrapper asks Gradio for the request, to know the reader's language; a handler that wants

@@ -47,7 +47,7 @@ def _flatten(node: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def say(key: str, lang: str, **values: Any) -> str:
-    """The words for a dotted key, with {placeholders} filled. Raises KeyError for an unknown key."""
+    """The words for a dotted key, {placeholders} filled. Raises KeyError for an unknown key."""
     node: Any = _words(lang)
     for part in key.split("."):
         node = node[part]
@@ -101,6 +101,9 @@ class _Book:
     def components(self) -> list[Any]:
         return [component for component, _ in self.entries]
 
+    def clear(self) -> None:
+        self.entries = []
+
 
 book = _Book()
 
@@ -108,8 +111,9 @@ book = _Book()
 def localise(component: Localised, **keys: Any) -> Localised:
     """Give a component words that follow the language: localise(gr.Button(), value="kit.train").
 
-    A keyword names the component's property, its value the key of the words. For `choices` give a
-    dict {stored value: key}. The component is returned, so that the call can wrap its creation.
+    A keyword names the component's property, its value the key of the words: a dotted key, for
+    `choices` a dict {stored value: key}, or a function of the language. The component is returned,
+    so that the call can wrap its creation.
     """
     for name, value in _filled(keys, DEFAULT).items():
         setattr(component, name, value)
@@ -118,8 +122,12 @@ def localise(component: Localised, **keys: Any) -> Localised:
 
 
 def _filled(keys: dict[str, Any], lang: str) -> dict[str, Any]:
-    return {
-        name: [(say(k, lang), v) for v, k in key.items()] if isinstance(key, dict)
-        else say(key, lang)
-        for name, key in keys.items()
-    }
+    return {name: _look_up(key, lang) for name, key in keys.items()}
+
+
+def _look_up(key: Any, lang: str) -> Any:
+    if callable(key):
+        return key(lang)
+    if isinstance(key, dict):
+        return [(say(word, lang), value) for value, word in key.items()]
+    return say(key, lang)

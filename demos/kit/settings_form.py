@@ -42,9 +42,7 @@ class SettingsForm(Generic[ConfigT]):
         with gr.Row(elem_classes="dl-settings"):
             for name in shown:
                 self.by_name[name] = self._control(fields[name])
-        with localise(
-            gr.Accordion(open=False, elem_id=f"{topic}-more"), label="kit.settings.more"
-        ):
+        with localise(gr.Accordion(open=False, elem_id=f"{topic}-more"), label="kit.settings.more"):
             with gr.Row(elem_classes="dl-settings"):
                 for name in self.names:
                     if name not in self.by_name:

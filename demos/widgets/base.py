@@ -1,6 +1,7 @@
 """What every live widget has in common: JSON in, a picture drawn in the browser, events out."""
 
 import base64
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gradio as gr
@@ -8,7 +9,8 @@ import numpy as np
 
 from demos.kit.language import LANGUAGES, section
 
-STATIC_URL = "dl"  # where the app serves this folder's .js files, relative to the page
+STATIC_URL = "dl"  # where the app serves this folder, relative to the page
+FOLDER = Path(__file__).parent
 
 
 class Widget(gr.HTML):

@@ -1,0 +1,22 @@
+"""Deep learning, live: parse flags, build, launch. Try `python app.py --help`."""
+
+import argparse
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Learn deep learning by doing it, in a browser.")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets others in (%(default)s)")
+    parser.add_argument("--port", type=int, help="a fixed port (default: the first free from 7860)")
+    parser.add_argument("--mcp", action="store_true", help="offer the tabs to language models too")
+    flags = parser.parse_args()
+
+    # Here and not above: worker processes import this file again, and need no web server.
+    from demos import build_app, launch
+    from dlcore.jobs import warm_up
+
+    warm_up()
+    launch(build_app(), host=flags.host, port=flags.port, mcp=flags.mcp)
+
+
+if __name__ == "__main__":
+    main()

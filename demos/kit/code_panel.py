@@ -1,0 +1,154 @@
+"""The code panel: the functions that ran, the settings they ran with, and the run to take away."""
+
+import csv
+import dataclasses
+import inspect
+import io
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import gradio as gr
+
+from demos.kit.errors import UserError, guard
+from demos.kit.figure import as_file, curves_figure
+from demos.kit.language import localise, session_language
+from demos.kit.run import Run
+from demos.kit.script import standalone
+from demos.kit.settings_form import SettingsForm
+from dlcore.device import describe, threads
+
+Weights = Callable[[Run], bytes]
+
+_CLICK = """() => {{
+  const find = () => document.querySelector("#{id} a, a#{id}") ?? document.querySelector("#{id}");
+  setTimeout(() => find()?.click(), 250);
+}}"""
+
+
+class CodePanel:
+    """Folded at first: sources read with `inspect`, the settings, the machine, five downloads.
+
+    sources: classes and functions of dlcore that made what the tab shows, in reading order.
+    module: the topic, for the script. form: whose values a script takes before any run.
+    record: the gr.State with the last Run. weights: Run -> the bytes of a .safetensors file.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        *,
+        sources: Sequence[Any],
+        module: ModuleType,
+        form: SettingsForm[Any],
+        record: gr.State,
+        weights: Weights,
+        job: str = "job",
+    ) -> None:
+        self.topic, self.module, self.form, self.job = topic, module, form, job
+        self.weights = weights
+        named = {_title(source): inspect.getsource(source) for source in sources}
+        with localise(gr.Accordion(open=False, elem_id=f"{topic}-code"), label="kit.code.title"):
+            localise(gr.Markdown(), value="kit.code.intro")
+            with gr.Tabs():
+                for title, source in named.items():
+                    with gr.Tab(title):
+                        gr.Code(source, language="python", interactive=False, show_label=False)
+                with localise(gr.Tab(), label="kit.code.machine"):
+                    self.machine = gr.JSON(show_label=False, elem_id=f"{topic}-machine")
+            with gr.Row(elem_classes="dl-buttons"):
+                self._download("script", self._script, [record, *form.components], form.names)
+                self._download("weights", self._weights, [record], [])
+                self._download("csv", self._csv, [record], [])
+                self._download("png", self._figure("png"), [record], [])
+                self._download("svg", self._figure("svg"), [record], [])
+        gr.on(
+            [component.change for component in form.components],
+            self._describe,
+            form.components,
+            self.machine,
+            show_progress="hidden",
+            api_visibility="private",
+            trigger_mode="always_last",
+            queue=False,
+        )
+        machines.append((self.machine, form))
+
+    def _describe(self, *values: Any) -> dict[str, Any]:
+        return machine_and_settings(dict(zip(self.form.names, values, strict=False)))
+
+    def _download(
+        self, name: str, make: Callable[..., str], inputs: list[Any], names: Sequence[str]
+    ) -> None:
+        topic = self.topic
+        file_id = f"{topic}-file-{name}"
+        button = localise(
+            gr.Button(size="sm", elem_id=f"{topic}-download-{name}"), value=f"kit.code.{name}"
+        )
+        file = gr.DownloadButton(elem_id=file_id, visible="hidden", interactive=True)
+        button.click(
+            guard(make, names=["record", *names][1:]),
+            inputs,
+            file,
+            api_name=f"{topic}_download_{name}",
+            api_description=f"The last run of the tab {topic} as a file: {name}.",
+            show_progress="hidden",
+        ).success(None, None, None, js=_CLICK.format(id=file_id), api_visibility="private")
+
+    def _script(self, record: Run | None, *values: Any) -> str:
+        config = record.config if isinstance(record, Run) else self.form.config(values)
+        text = standalone(self.module, config, threads=threads(), job=self.job)
+        return _file(f"{self.topic}.py", text.encode())
+
+    def _weights(self, record: Run | None) -> str:
+        return _file(f"{self.topic}.safetensors", self.weights(_needed(record)))
+
+    def _csv(self, record: Run | None) -> str:
+        run = _needed(record)
+        names = list(run.curves())
+        table = io.StringIO()
+        writer = csv.writer(table)
+        writer.writerow(["step", *names])
+        writer.writerows(
+            [event.step, *(event.metrics.get(name, "") for name in names)] for event in run.events
+        )
+        return _file(f"{self.topic}_metrics.csv", table.getvalue().encode())
+
+    def _figure(self, kind: str) -> Callable[..., str]:
+        def figure(record: Run | None, request: gr.Request) -> str:
+            drawn = curves_figure(_needed(record), session_language.get(request))
+            return _file(f"{self.topic}.{kind}", as_file(drawn, kind))
+
+        return figure
+
+
+machines: list[tuple[Any, SettingsForm[Any]]] = []  # filled in when a page opens
+
+
+def machine_and_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """What a number on the page depends on, besides the code."""
+    return {"settings": values, "machine": describe()}
+
+
+def opened() -> list[dict[str, Any]]:
+    """The machine tab of every code panel, with default settings."""
+    return [machine_and_settings(dataclasses.asdict(form.config_type())) for _, form in machines]
+
+
+def _title(source: Any) -> str:
+    return f"{source.__name__}" if inspect.isclass(source) else f"{source.__name__}()"
+
+
+def _needed(record: object) -> Run:
+    if not isinstance(record, Run) or not record.events:
+        raise UserError("kit.errors.train_first")
+    return record
+
+
+def _file(name: str, content: bytes) -> str:
+    """A file for one download, in a folder of its own that Gradio's cache copies from."""
+    path = Path(tempfile.mkdtemp(prefix="dl-")) / name
+    path.write_bytes(content)
+    return str(path)

@@ -1,0 +1,89 @@
+"""The record of one training run: what it was asked, what it said, and what it left."""
+
+import dataclasses
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dlcore.progress import Progress
+
+_MOST_FRAMES = 240  # of one recorded picture; past that every second one is let go
+_MOST_EVENTS = 4_000
+
+
+class Run:
+    """One run as it grows: its settings, the curves' points, recorded frames, the last snapshot.
+
+    id: unique, so that widgets know a new run from the old one; config: the topic's Config;
+    events: every Progress received, without its snapshot; snapshot: the newest one, or None;
+    ended: "" while it runs, else "done", "stopped" or "budget".
+    """
+
+    def __init__(self, config: Any) -> None:
+        self.id = uuid.uuid4().hex[:8]
+        self.config = config
+        self.events: list[Progress] = []
+        self.snapshot: Any = None
+        self.ended = ""
+        self.started = time.monotonic()
+        self.finished: float | None = None
+        self._frames: dict[str, list[dict[str, Any]]] = {}
+
+    def add(self, progress: Progress) -> None:
+        if progress.snapshot is not None:
+            self.snapshot = progress.snapshot
+        self.events.append(dataclasses.replace(progress, snapshot=None))
+        if len(self.events) > _MOST_EVENTS:
+            self.events = self.events[:-1:2] + self.events[-1:]
+
+    def finish(self, ended: str) -> None:
+        self.ended, self.finished = ended, time.monotonic()
+
+    @property
+    def latest(self) -> Progress:
+        return self.events[-1] if self.events else Progress(0, 0)
+
+    @property
+    def elapsed_s(self) -> float:
+        return (self.finished or time.monotonic()) - self.started
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds to go if the rest runs as fast as the run so far; None while unknown."""
+        step, total = self.latest.step, self.latest.total
+        if self.ended or not step or not total:
+            return None
+        return self.elapsed_s / step * (total - step)
+
+    def metrics(self) -> dict[str, float]:
+        """The last value of every metric."""
+        newest: dict[str, float] = {}
+        for event in self.events:
+            newest.update(event.metrics)
+        return newest
+
+    def curves(self) -> dict[str, list[list[float]]]:
+        """Metric -> [[step, value], …]."""
+        curves: dict[str, list[list[float]]] = {}
+        for event in self.events:
+            for name, value in event.metrics.items():
+                curves.setdefault(name, []).append([event.step, value])
+        return curves
+
+    def steps(self) -> list[int]:
+        return [event.step for event in self.events if event.step]
+
+    def frames(self, name: str, make: Callable[[Any], Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The recorded frames of one picture, with one more for the newest snapshot.
+
+        make(snapshot) gives a frame's content. Old frames stay the same objects, so that what is
+        sent to the page is only what is new.
+        """
+        frames = self._frames.setdefault(name, [])
+        step = self.latest.step
+        if self.snapshot is not None and (not frames or frames[-1]["step"] < step):
+            frames.append({"step": step, **make(self.snapshot)})
+        if len(frames) > _MOST_FRAMES:
+            frames[:] = frames[:-1:2] + frames[-1:]
+        return list(frames)

@@ -1,0 +1,156 @@
+"""The frame around the tabs: title, language, light and dark, what happens when a page opens."""
+
+import contextvars
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from demos.kit import code_panel, training
+from demos.kit.keep import keeper
+from demos.kit.language import DEFAULT, LANGUAGES, book, localise, preferred, say, session_language
+from demos.kit.permalink import address
+from demos.widgets.base import STATIC_URL
+
+log = logging.getLogger("demos")
+_WIDGETS = Path(__file__).parent.parent / "widgets"
+_lang: contextvars.ContextVar[str] = contextvars.ContextVar("lang", default=DEFAULT)
+_SHELL_JS = f'import(new URL("{STATIC_URL}/shell.js", document.baseURI))'
+
+
+class App(gr.Blocks):
+    """A Blocks that answers unreadable input with a message instead of a traceback.
+
+    Handlers guard themselves; what a component cannot even read fails before any handler runs.
+    """
+
+    async def process_api(self, block_fn: Any, *args: Any, **kwargs: Any) -> Any:
+        _lang.set(session_language.get(kwargs.get("request")))
+        return await super().process_api(block_fn, *args, **kwargs)
+
+    async def preprocess_data(self, block_fn: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+        except Exception as error:
+            log.info("unreadable input for %s: %s", block_fn.api_name, type(error).__name__)
+            lang = _lang.get()
+            raise gr.Error(
+                say("kit.errors.unreadable", lang),
+                title=say("kit.errors.title", lang),
+                print_exception=False,
+            ) from None
+
+
+def theme() -> gr.themes.Base:
+    """IBM Plex Sans in the two weights that have every Vietnamese letter; calm colours."""
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.blue,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_md,
+        font=[gr.themes.LocalFont("IBM Plex Sans", (400, 700)), "system-ui", "sans-serif"],
+        font_mono=[gr.themes.LocalFont("IBM Plex Mono", (400, 700)), "ui-monospace", "monospace"],
+    ).set(button_large_text_weight="700", block_title_text_weight="700")
+
+
+def css() -> str:
+    """The app's own style sheets: the shared one first, then each widget's."""
+    sheets = [_WIDGETS / "theme.css", *sorted(_WIDGETS.glob("*.css"))]
+    return "\n".join(sheet.read_text(encoding="utf-8") for sheet in dict.fromkeys(sheets))
+
+
+class Header:
+    """Title, tagline, the language switch and the light/dark button."""
+
+    def __init__(self) -> None:
+        with gr.Row(elem_id="dl-header"):
+            localise(gr.Markdown(elem_id="dl-title"), value="kit.app.heading")
+            self.language = gr.Radio(
+                [(say("kit.app.language", lang), lang) for lang in LANGUAGES],
+                value=DEFAULT,
+                show_label=False,
+                container=False,
+                interactive=True,
+                elem_id="dl-language",
+                min_width=60,
+            )
+            theme_button = gr.Button("◐", size="sm", elem_id="dl-theme", min_width=44, scale=0)
+            theme_button.click(
+                None,
+                None,
+                None,
+                js=f"() => {_SHELL_JS}.then((m) => {{ m.toggleTheme(); }})",
+                api_visibility="private",
+            )
+
+    def connect(self, app: gr.Blocks, tabs: gr.Tabs, topics: Sequence[str]) -> None:
+        """Wire language, address and what a browser is given back. Call when all tabs are built."""
+        token = gr.Textbox(visible=False)
+        address.connect()
+        self.language.input(
+            self._switch,
+            self.language,
+            book.components,
+            js=f"(lang) => {_SHELL_JS}.then((m) => {{ m.setLanguage(lang); return [lang]; }})",
+            api_visibility="private",
+            show_progress="hidden",
+            queue=False,
+        )
+        offers = [button for _, button in training.offers]
+        machines = [machine for machine, _ in code_panel.machines]
+
+        def opened(lang: Any, given: Any, request: gr.Request) -> dict[Any, Any]:
+            chosen = lang if lang in LANGUAGES else preferred(request)
+            session_language.set(request, chosen)
+            keeper.introduce(request, given)
+            found, values = address.restore(dict(request.query_params), list(topics))
+            updates: dict[Any, Any] = {self.language: chosen, tabs: gr.Tabs(selected=found)}
+            changes = list(zip(address.components, values, strict=True))
+            changes += zip(offers, training.offered(request), strict=True)
+            if chosen != DEFAULT:
+                changes += zip(book.components, book.updates(chosen), strict=True)
+            for component, update in changes:
+                updates[component] = {**updates.get(component, {}), **update}
+            updates |= dict(zip(machines, code_panel.opened(), strict=True))
+            return updates
+
+        app.load(
+            opened,
+            [self.language, token],
+            list(
+                {
+                    id(c): c
+                    for c in [
+                        self.language,
+                        tabs,
+                        *address.components,
+                        *offers,
+                        *book.components,
+                        *machines,
+                    ]
+                }.values()
+            ),
+            js=f"() => {_SHELL_JS}.then((m) => m.open())",
+            api_visibility="private",
+            show_progress="hidden",
+            queue=False,
+        )
+
+    @staticmethod
+    def _switch(lang: Any, request: gr.Request) -> list[Any]:
+        chosen = lang if lang in LANGUAGES else DEFAULT
+        session_language.set(request, chosen)
+        return book.updates(chosen)
+
+
+def follow_tab(tab: gr.Tab, topic: str) -> None:
+    """Keep the address on the tab being looked at."""
+    tab.select(
+        None,
+        None,
+        None,
+        js=f'() => {{ import(new URL("{STATIC_URL}/address.js", document.baseURI))'
+        f'.then((m) => m.show("{topic}")); }}',
+        api_visibility="private",
+    )

@@ -1,0 +1,227 @@
+"""The training panel: Train, Stop, progress with time left, curves, and a timeline to look back.
+
+A run lives in a worker process (`dlcore.jobs`). The handler here only passes on what the worker
+says: it holds no torch, and wakes at least twice a second to notice that its page was closed.
+"""
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from demos.kit.errors import guard, translated
+from demos.kit.keep import keeper
+from demos.kit.language import localise, session_language
+from demos.kit.run import Run
+from demos.kit.settings_form import SettingsForm
+from demos.widgets.line_chart import LineChart
+from demos.widgets.status import Status
+from demos.widgets.timeline import Timeline
+from dlcore.jobs import Stream, stream
+
+_EARLIER_RUNS = 5  # overlaid behind the newest one
+_AT_ONCE = 16  # runs that may wait or train together; Gradio queues the rest
+
+Picture = Callable[[Run], Any]
+
+
+class _Running:
+    """The streams being listened to, so that Stop finds the one of its own page and tab."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._streams: dict[tuple[str, str], Stream] = {}
+
+    def start(self, key: tuple[str, str], running: Stream) -> None:
+        with self._lock:
+            before = self._streams.pop(key, None)
+            self._streams[key] = running
+        if before is not None:
+            before.close()
+
+    def stop(self, key: tuple[str, str]) -> None:
+        with self._lock:
+            running = self._streams.get(key)
+        if running is not None:
+            running.stop()
+
+    def end(self, key: tuple[str, str], running: Stream) -> None:
+        with self._lock:
+            if self._streams.get(key) is running:
+                del self._streams[key]
+
+
+_running = _Running()
+
+
+class TrainingPanel:
+    """Train and Stop, wired to a job in a worker process. Lay it out, then `connect` the pictures.
+
+    topic: prefix of ids, words and endpoints (`/<topic>_train`, `/<topic>_stop`).
+    form: the settings; job: a generator function of dlcore, Config -> Iterator[Progress].
+    panels: which curves share a chart, as [["loss", "test_loss"], ["accuracy"]].
+
+    state: what the tab keeps of the last finished run (see `connect`); None before the first.
+    record: the Run itself, for downloads. earlier: charts of former runs. All are gr.State.
+    finished: the event after a run, however it ended; chain `.then(...)` to it after `connect`.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        *,
+        form: SettingsForm[Any],
+        job: Callable[[Any], Iterator[Any]],
+        budget_s: float = 600.0,
+        panels: Sequence[Sequence[str]] = (),
+    ) -> None:
+        self.topic, self.form, self.job, self.budget_s = topic, form, job, budget_s
+        self.panels = [list(panel) for panel in panels]
+        self.state, self.record, self.earlier = gr.State(), gr.State(), gr.State([])
+        with gr.Row(elem_classes="dl-buttons"):
+            self.train = localise(
+                gr.Button(variant="primary", elem_id=f"{topic}-train"), value="kit.train"
+            )
+            self.stop = localise(
+                gr.Button(variant="stop", elem_id=f"{topic}-stop", interactive=False),
+                value="kit.stop",
+            )
+            self.restore = localise(
+                gr.Button(elem_id=f"{topic}-restore", visible=False), value="kit.restore"
+            )
+        self.status = Status({"state": "idle"}, group=topic, elem_id=f"{topic}-status")
+        self.chart = LineChart(
+            {"runs": [], "panels": self.panels},
+            texts=("metrics", f"{topic}.metrics"),
+            group=topic,
+            elem_id=f"{topic}-chart",
+        )
+        self.timeline = Timeline({"steps": []}, group=topic, elem_id=f"{topic}-timeline")
+        self.finished: Any = None
+        self._pictures: dict[Any, Picture] = {}
+        self._keep: Callable[[Run], Any] = lambda run: run.snapshot
+
+    def connect(
+        self, pictures: Mapping[Any, Picture] | None = None, *, state: Callable[[Run], Any]
+    ) -> None:
+        """Wire the buttons. pictures: component -> its value for the run so far, at every event.
+
+        state(run) is what `panel.state` holds once the run has ended, stopped ones included.
+        """
+        self._pictures, self._keep = dict(pictures or {}), state
+        live = [self.train, self.stop, self.status, self.chart, self.timeline, *self._pictures]
+        results = [self.state, self.record, self.earlier]
+        self.finished = self.train.click(
+            guard(self._train, names=self.form.names),
+            [self.earlier, *self.form.components],
+            [*live, *results],
+            api_name=f"{self.topic}_train",
+            api_description=f"Train with these settings and stream every step ({self.topic}).",
+            concurrency_id="training",
+            concurrency_limit=_AT_ONCE,
+            show_progress="hidden",
+        )
+        self.stop.click(
+            guard(self._stop),
+            None,
+            None,
+            api_name=f"{self.topic}_stop",
+            api_description="Stop this session's training; what was learned so far is kept.",
+            show_progress="hidden",
+            queue=False,
+        )
+        self.restored = self.restore.click(
+            guard(self._restore),
+            None,
+            [*live, *results, self.restore],
+            api_visibility="private",
+            show_progress="hidden",
+        )
+        offers.append((self.topic, self.restore))
+
+    def _train(
+        self, earlier: list[dict[str, Any]], *values: Any, request: gr.Request
+    ) -> Iterator[Any]:
+        run = Run(self.form.config(values))
+        key = (request.session_hash or "", self.topic)
+        running = stream(self.job, run.config, budget_s=self.budget_s)
+        _running.start(key, running)
+        before = earlier if isinstance(earlier, list) else []
+        try:
+            yield self._live(run, before, "waiting")
+            for progress in running:
+                if progress.step:
+                    run.add(progress)
+                yield self._live(run, before, "running" if progress.step else "waiting")
+        except Exception as error:
+            yield self._failed(run, before, error, request)
+        else:
+            run.finish(running.ended)
+            yield self._over(run, before, request)
+        finally:
+            _running.end(key, running)
+            running.close()
+
+    def _stop(self, request: gr.Request) -> None:
+        _running.stop((request.session_hash or "", self.topic))
+
+    def _restore(self, request: gr.Request) -> Any:
+        run = keeper.get(request, self.topic)
+        if run is None:
+            return {self.restore: gr.update(visible=False)}
+        return {**self._over(run, [], request), self.restore: gr.update(visible=False)}
+
+    def _live(self, run: Run, before: list[dict[str, Any]], state: str) -> dict[Any, Any]:
+        """Everything the page shows while a run goes on."""
+        ended = bool(run.ended)
+        return {
+            self.train: gr.update(interactive=ended),
+            self.stop: gr.update(interactive=not ended),
+            self.status: self._status(run, state),
+            self.chart: {"panels": self.panels, "runs": [*before, self._chart(run)]},
+            self.timeline: {"run": run.id, "steps": run.steps(), "live": not ended},
+            **{component: picture(run) for component, picture in self._pictures.items()},
+        }
+
+    def _over(self, run: Run, before: list[dict[str, Any]], request: gr.Request) -> dict[Any, Any]:
+        keeper.put(request, self.topic, run)
+        return {
+            **self._live(run, before, run.ended),
+            self.state: self._keep(run),
+            self.record: run,
+            self.earlier: [*before, self._chart(run)][-_EARLIER_RUNS:],
+        }
+
+    def _failed(
+        self, run: Run, before: list[dict[str, Any]], error: Exception, request: gr.Request
+    ) -> dict[Any, Any]:
+        """A run that broke: say why in the status line, keep what the page had."""
+        run.finish("failed")
+        message = translated(error, session_language.get(request)).message
+        status = {**self._status(run, "failed"), "message": message}
+        return {**self._live(run, before, "failed"), self.status: status}
+
+    def _status(self, run: Run, state: str) -> dict[str, Any]:
+        return {
+            "state": state,
+            "step": run.latest.step,
+            "total": run.latest.total,
+            "elapsed_s": run.elapsed_s,
+            "left_s": run.left_s,
+            "metrics": run.metrics(),
+        }
+
+    def _chart(self, run: Run) -> dict[str, Any]:
+        settings = dataclasses.asdict(run.config)
+        return {"id": run.id, "settings": settings, "curves": run.curves()}
+
+
+# Buttons that offer a browser its last result again: (topic, button), shown when a page opens.
+offers: list[tuple[str, Any]] = []
+
+
+def offered(request: gr.Request) -> list[Any]:
+    """For each of `offers`, whether this browser has something to take back."""
+    return [gr.update(visible=keeper.get(request, topic) is not None) for topic, _ in offers]
