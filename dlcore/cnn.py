@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcore.data.mnist import Mnist
-from dlcore.data.mnist import load as load_mnist
+from dlcore.data.mnist import Mnist, load_mnist
+from dlcore.device import best_dtype
 from dlcore.progress import Progress
 from dlcore.settings import Settings, setting
 from dlcore.supervised import fit
@@ -77,6 +77,8 @@ class CNN(nn.Module):
         self.fc1 = nn.Linear(64 * 5 * 5, 64)
         self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(64, 10)
+        # Keep the channels of a pixel side by side in memory: convolutions run twice as fast.
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor, muted: Muted = NONE_MUTED) -> Tensor:
         """images (N, 1, 28, 28) float in [0, 1] -> logits (N, 10)."""
@@ -197,9 +199,17 @@ def train(model: CNN, data: Mnist, config: Config) -> Iterator[Progress]:
         epochs=config.epochs,
         batch_size=config.batch_size,
         rng=rng,
+        dtype=_training_dtype(config.precision),
         after_step=lambda: take_snapshot(model),
         after_epoch=after_epoch,
     )
+
+
+def _training_dtype(precision: str) -> torch.dtype:
+    """The number format of the heavy sums. The weights themselves are always float32."""
+    if precision == "auto":
+        return best_dtype()
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
 def take_snapshot(model: CNN, evaluation: Evaluation | None = None) -> Snapshot:

@@ -2,7 +2,7 @@
 
 The images were collected by NIST and prepared by LeCun, Cortes and Burges (1998,
 http://yann.lecun.com/exdb/mnist): each digit was scaled into a 20x20 box and laid into 28x28 pixels
-with its centre of mass in the middle. Licence: CC BY-SA 3.0. Look at `load`: it decodes the
+with its centre of mass in the middle. Licence: CC BY-SA 3.0. Look at `load_mnist`: it decodes the
 compressed parts side by side, proves that they are the canonical files, and keeps a plain array.
 """
 
@@ -48,7 +48,7 @@ class Mnist:
 
 
 @lru_cache(maxsize=1)
-def load(cache: bool = True) -> Mnist:
+def load_mnist(cache: bool = True) -> Mnist:
     """All of MNIST. The first call decodes and checks it; later ones map a plain file (cache=True).
 
     The tensors are shared by everyone in the process: read them, never write into them.
@@ -61,6 +61,9 @@ def load(cache: bool = True) -> Mnist:
     if cache:
         _keep(array, kept)
     return _as_tensors(array)
+
+
+load = load_mnist  # `mnist.load()` reads well; the long name is unique in a downloaded script
 
 
 def decode() -> np.ndarray:
