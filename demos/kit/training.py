@@ -151,9 +151,11 @@ class TrainingPanel:
         before = earlier if isinstance(earlier, list) else []
         try:
             yield self._live(run, before, "waiting")
+            previous = None
             for progress in running:
-                if progress.step:
+                if progress.step and progress is not previous:  # a repeat only says "still here"
                     run.add(progress)
+                previous = progress
                 yield self._live(run, before, "running" if progress.step else "waiting")
         except Exception as error:
             yield self._failed(run, before, error, request)

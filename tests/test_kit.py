@@ -1,0 +1,185 @@
+"""The kit: words, addresses, kept results, records of runs, errors, and the script to take away."""
+
+import ast
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from demos.kit.errors import UserError, guard
+from demos.kit.keep import Keeper
+from demos.kit.language import _Session, preferred, say, section
+from demos.kit.permalink import Address
+from demos.kit.run import Run
+from demos.kit.script import standalone
+from dlcore import cnn
+from dlcore.jobs import WorkerDied
+from dlcore.progress import Progress
+
+A, B = "a" * 32, "b" * 32
+
+
+def page(session: str = "s", lang: str = "", accepts: str = "") -> Any:
+    """What a handler sees of a browser's request."""
+    return SimpleNamespace(
+        session_hash=session,
+        request=object(),
+        query_params={"lang": lang} if lang else {},
+        headers={"accept-language": accepts},
+    )
+
+
+@pytest.mark.parametrize(
+    ("lang", "accepts", "expected"),
+    [("vi", "en", "vi"), ("", "vi-VN,vi;q=0.9,en;q=0.8", "vi"), ("xx", "fr,en;q=0.5", "en"),
+     ("", "", "en")],
+)  # fmt: skip
+def test_language_comes_from_the_address_then_from_the_browser(lang, accepts, expected):
+    assert preferred(page(lang=lang, accepts=accepts)) == expected
+
+
+def test_a_session_keeps_its_own_language():
+    sessions = _Session()
+    sessions.set(page("one"), "vi")
+    sessions.set(page("two"), "en")
+    assert sessions.get(page("one", accepts="en")) == "vi"
+    assert sessions.get(page("two", accepts="vi")) == "en"
+
+
+def test_words_differ_between_the_languages_and_take_values():
+    assert say("kit.train", "vi") != say("kit.train", "en")
+    assert "lr" in say("kit.errors.bounds", "en", field="lr", low=0, high=1)
+    with pytest.raises(KeyError):
+        say("kit.no_such_word", "en")
+    assert set(section("kit", "vi")) == set(section("kit", "en"))
+
+
+def message(fn: Any, *values: Any, accepts: str = "en") -> str:
+    with pytest.raises(gr.Error) as caught:
+        result = guard(fn)(page(accepts=accepts), *values)
+        if hasattr(result, "__next__"):
+            list(result)
+    return str(caught.value.message)
+
+
+def test_guard_speaks_the_readers_language_and_names_the_field():
+    def handler(value: float) -> None:
+        cnn.Config(lr=value)
+
+    english, vietnamese = message(handler, float("nan")), message(handler, 9e9, accepts="vi")
+    assert "lr" in english and "number from" in english
+    assert "lr" in vietnamese and "phải là số" in vietnamese
+
+
+def test_guard_hides_the_unforeseen_and_logs_it(caplog):
+    def handler() -> None:
+        raise RuntimeError("secret detail")
+
+    assert "secret" not in message(handler)
+    assert "secret detail" in caplog.text
+
+
+def test_guard_covers_generators_and_dead_workers():
+    def handler():
+        yield 1
+        raise WorkerDied("worker 3")
+
+    assert message(handler) == say("kit.errors.worker_died", "en")
+
+    def asks():
+        raise UserError("kit.errors.train_first")
+
+    assert message(asks) == say("kit.errors.train_first", "en")
+
+
+def test_guard_passes_the_request_only_to_those_who_ask():
+    def with_request(value: int, request: gr.Request) -> Any:
+        return value, request.session_hash
+
+    assert guard(with_request)(page("mine"), 3) == (3, "mine")
+    assert guard(lambda value: value + 1)(page(), 3) == 4
+
+
+def test_kept_results_belong_to_one_browser_and_grow_old():
+    keeper = Keeper(most=2)
+    keeper.introduce(page("first"), A)
+    keeper.introduce(page("other"), B)
+    keeper.put(page("first"), "cnn", "model")
+    assert keeper.get(page("first"), "cnn") == "model"
+    assert keeper.get(page("other"), "cnn") is None
+    assert keeper.get(page("stranger"), "cnn") is None
+    keeper.introduce(page("reloaded"), A)
+    assert keeper.get(page("reloaded"), "cnn") == "model"
+
+    brief = Keeper(lifetime_s=-1.0)
+    brief.introduce(page(), A)
+    brief.put(page(), "cnn", "model")
+    assert brief.get(page(), "cnn") is None
+
+
+@pytest.mark.parametrize("token", [None, "", "short", "Z" * 32, ["a"] * 32, {"a": 1}, A + "\n"])
+def test_a_malformed_id_keeps_nothing(token):
+    keeper = Keeper()
+    keeper.introduce(page(), token)
+    keeper.put(page(), "cnn", "model")
+    assert keeper.get(page(), "cnn") is None
+
+
+def test_an_address_restores_only_valid_values_of_its_own_tab():
+    control, other = gr.Number(1e-3), gr.Number(7)
+    address = Address()
+    address.register("cnn", {"lr": control}, check=lambda n, v: cnn.Config(**{n: v}).lr)
+    address.register("perceptron", {"lr": other})
+
+    def restored(**parameters: str) -> tuple[str, list[Any]]:
+        return address.restore(parameters, ["perceptron", "cnn"])
+
+    tab, (first, second) = restored(tab="cnn", lr="0.01")
+    assert tab == "cnn" and first["value"] == 0.01 and "value" not in second
+    for bad in ("NaN", "1e999", "-1", "[1]", "true", "x" * 9_000, "{", "[" * 3_000):
+        assert "value" not in restored(tab="cnn", lr=bad)[1][0], bad
+    assert restored(tab="no such tab")[0] == "perceptron"
+
+
+def events(count: int) -> list[Progress]:
+    return [Progress(i, count, {"loss": 1 / i}, snapshot={"i": i}) for i in range(1, count + 1)]
+
+
+def test_a_run_keeps_curves_and_frames_but_only_one_snapshot():
+    run = Run(cnn.Config())
+    frames: list[dict[str, Any]] = []
+    for event in events(5):
+        run.add(event)
+        frames = run.frames("kernels", lambda snapshot: {"value": snapshot["i"]})
+    assert run.curves() == {"loss": [[i, 1 / i] for i in range(1, 6)]}
+    assert [(f["step"], f["value"]) for f in frames] == [(i, i) for i in range(1, 6)]
+    assert run.snapshot == {"i": 5}
+    assert all(event.snapshot is None for event in run.events)
+
+
+def test_a_long_run_thins_its_frames_and_keeps_the_newest():
+    run = Run(cnn.Config())
+    for event in events(1_000):
+        run.add(event)
+        frames = run.frames("kernels", lambda snapshot: {})
+    assert len(frames) <= 241
+    assert frames[-1]["step"] == 1_000
+    steps = [frame["step"] for frame in frames]
+    assert steps == sorted(steps)
+
+
+def test_the_script_stands_alone(tmp_path):
+    text = standalone(cnn, cnn.TUTORIAL, threads=2)
+    tree = ast.parse(text)
+    imported = [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    assert not [name for name in imported if name and name.startswith(("dlcore", "demos"))]
+    names = [n.name for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+    assert len(names) == len(set(names)), "two modules define the same name"
+    assert {"CNN", "train", "fit", "Progress", "main"} <= set(names)
+    script = tmp_path / "cnn.py"
+    script.write_text(text, encoding="utf-8")
+    check = "import runpy; runpy.run_path('cnn.py')"  # defines everything, runs nothing
+    subprocess.run([sys.executable, "-c", check], cwd=tmp_path, check=True, timeout=60)
