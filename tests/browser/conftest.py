@@ -1,0 +1,103 @@
+"""A real Chromium on the running app. Console errors and outside requests fail every test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+
+from tests.browser.steps import wait_ready
+from tests.chromium import FLAGS, find
+from tests.serving import Server
+
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "has_touch": True,
+    "is_mobile": True,
+}
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+TIMEOUT_MS = 20_000
+
+
+@dataclass
+class Noise:
+    """What a page must not do: complain in the console, or ask anybody but this machine."""
+
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    requests: int = 0
+
+    def listen(self, context: BrowserContext) -> None:
+        context.on("request", self._requested)
+        context.on("page", self._opened)
+
+    def _opened(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
+        page.on("console", lambda m: self._logged(m.type, m.text, m.location.get("url", "")))
+        page.on("websocket", lambda socket: self._asked(socket.url))
+
+    def _logged(self, kind: str, text: str, where: str) -> None:
+        if kind == "error":
+            self.errors.append(f"{text} ({where})")
+
+    def _requested(self, request: Request) -> None:
+        self.requests += 1
+        self._asked(request.url)
+
+    def _asked(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob", "about") and parts.hostname not in LOOPBACK:
+            self.outside.append(url)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests; each test gets a fresh profile inside it."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=find(), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def noise() -> Iterator[Noise]:
+    """Collects what the test's pages must not do, and fails the test if they did."""
+    heard = Noise()
+    yield heard
+    assert not heard.errors, heard.errors
+    assert not heard.outside, heard.outside
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server, noise: Noise) -> Iterator[Callable[..., Page]]:
+    """visit(path="", **context options): a new visitor's page, opened and ready."""
+    with ExitStack() as stack:
+
+        def open_page(path: str = "", **options: Any) -> Page:
+            chosen = {**DESKTOP, "locale": "en-GB", **options}
+            context = stack.enter_context(browser.new_context(**chosen))
+            context.set_default_timeout(TIMEOUT_MS)
+            noise.listen(context)
+            page = context.new_page()
+            page.goto(f"{server.url}/{path}")
+            wait_ready(page)
+            return page
+
+        yield open_page
+
+
+@pytest.fixture
+def page(visit: Callable[..., Page]) -> Page:
+    """The app on a desktop, in English."""
+    return visit()
+
+
+@pytest.fixture
+def phone(visit: Callable[..., Page]) -> Page:
+    """The app on a phone: 390 pixels wide, touch."""
+    return visit(**PHONE)
