@@ -1,0 +1,98 @@
+/* Small pictures in a grid, one canvas each, scaled up with crisp pixels. */
+
+import {
+  canvasOf, diverging, frameOf, isDark, keyed, node, start, unpack, walk, words,
+} from "./common.js";
+
+const SMALLEST = { pick: 44, look: 26 }; // CSS pixels: a finger must be able to hit what it picks
+
+export function mount(host) {
+  const say = words(host.props);
+  const grid = node("div", { class: "grid" });
+  const hint = node("div", { class: "hint" });
+  canvasOf(host).append(grid, hint);
+  const state = { focus: 0 };
+  if (host.props.pick) listen(host, grid, state);
+
+  start(host, () => {
+    const value = { ...(host.props.value ?? {}), ...(frameOf(host.props) ?? {}) };
+    const packed = value.images ? unpack(value.images) : { shape: [0, 1, 1], data: [] };
+    const [count, height, width, channels = 1] = packed.shape;
+    const pick = Boolean(host.props.pick);
+    hint.textContent = count ? "" : say(host.props.empty ?? "empty");
+    grid.hidden = count === 0;
+    const columns = Math.min(value.columns ?? host.props.columns ?? 10, Math.max(1, count));
+    grid.style.setProperty("--columns", columns);
+    grid.style.setProperty("--smallest", `${host.props.smallest ?? SMALLEST[pick ? "pick" : "look"]}px`);
+    grid.style.setProperty("--largest", `${host.props.largest ?? 110}px`);
+    grid.setAttribute("role", pick ? "group" : "list");
+    grid.setAttribute("aria-label", say("pictures", { count }));
+    state.focus = Math.min(state.focus, Math.max(0, count - 1));
+    const size = height * width * channels;
+    const colour = palette(value.palette ?? host.props.palette ?? "ink");
+    keyed(grid, Array.from({ length: count }, (_, i) => i), (i) => i, () => makeCell(pick), (cell, i) => {
+      const [canvas, caption] = cell.children;
+      draw(canvas, packed.data.subarray(i * size, (i + 1) * size), width, height, channels, colour);
+      const text = say(String(value.captions?.[i] ?? ""));
+      caption.textContent = text;
+      caption.hidden = !value.captions;
+      cell.className = `cell ${value.marks?.[i] ?? ""}`;
+      cell.setAttribute("aria-label", say(text ? "captioned" : "picture", { n: i + 1, text }));
+      if (!pick) return;
+      cell.tabIndex = i === state.focus ? 0 : -1;
+      cell.setAttribute("aria-pressed", String(value.picked === i));
+    });
+  });
+}
+
+function makeCell(pick) {
+  const canvas = node("canvas", { "aria-hidden": "true" });
+  const caption = node("span", { class: "caption", "aria-hidden": "true" });
+  if (pick) return node("button", { type: "button" }, canvas, caption);
+  return node("div", { role: "listitem" }, canvas, caption);
+}
+
+function listen(host, grid, state) {
+  const move = (index) => {
+    [...grid.children].forEach((cell, i) => { cell.tabIndex = i === index ? 0 : -1; });
+    state.focus = index;
+  };
+  grid.addEventListener("click", (event) => {
+    const index = [...grid.children].indexOf(event.target.closest(".cell"));
+    if (index < 0) return;
+    move(index);
+    host.trigger("pick", { index });
+  });
+  grid.addEventListener("keydown", (event) => {
+    const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
+    const to = walk(event.key, state.focus, grid.children.length, columns);
+    if (to === null) return;
+    event.preventDefault();
+    move(to);
+    grid.children[to].focus();
+  });
+}
+
+/* A byte as a colour: "ink" is paper … ink in the theme's own two, "grey" is black … white,
+   "diverging" has its zero at 128. */
+function palette(name) {
+  if (name === "diverging") return (byte) => diverging((byte - 128) / 127);
+  if (name === "grey") return (byte) => [byte, byte, byte];
+  const [paper, ink] = isDark() ? [[20, 21, 29], [240, 242, 250]] : [[247, 247, 250], [20, 23, 38]];
+  return (byte) => paper.map((p, i) => p + ((ink[i] - p) * byte) / 255);
+}
+
+function draw(canvas, bytes, width, height, channels, colour) {
+  if (canvas.width !== width || canvas.height !== height) {
+    canvas.width = width;
+    canvas.height = height;
+    canvas.style.aspectRatio = `${width} / ${height}`;
+  }
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let i = 0; i < width * height; i += 1) {
+    const [r, g, b] = channels === 3 ? bytes.subarray(i * 3, i * 3 + 3) : colour(bytes[i]);
+    image.data.set([r, g, b, 255], i * 4);
+  }
+  context.putImageData(image, 0, 0);
+}
