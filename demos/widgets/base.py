@@ -20,11 +20,12 @@ class Widget(gr.HTML):
     texts: sections of the locale files that the picture needs, as ("cnn.maps", …); the section
         "widgets.<script>" always comes along. Both languages are sent, so a switch is instant.
     group: widgets of one group are scrubbed through time together.
-    events: names the .js file may `trigger`; each becomes a Python listener, `widget.NAME(fn, …)`.
+    signals: names the .js file may `trigger`; each is a Python listener, `widget.NAME(fn, …)`.
+        (Not `events`: Gradio keeps its own list under that name.)
     """
 
     script: ClassVar[str]
-    events: ClassVar[tuple[str, ...]] = ()
+    signals: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class Widget(gr.HTML):
             lang: {key: text for name in sections for key, text in section(name, lang).items()}
             for lang in LANGUAGES
         }
-        listeners = " ".join(f'"{name}"' for name in self.events)
+        listeners = " ".join(f'"{name}"' for name in self.signals)
         super().__init__(
             value,
             html_template=f'<div class="dl-widget dl-{self.script}"></div>',
