@@ -29,6 +29,7 @@ lint: $(VENV)/.dev  ## style: ruff check and ruff format --check
 	$(VENV)/bin/ruff format --check .
 
 types: $(VENV)/.dev  ## type hints: mypy
+	@find demos -name '*.pyi' -delete  # written by Gradio, and mypy would read them instead
 	@find demos -name '*.pyi' -delete  # Gradio writes them on import; mypy would believe them
 	$(VENV)/bin/mypy
 

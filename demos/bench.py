@@ -1,0 +1,214 @@
+"""The benchmarks that need the app itself: `python -m dlcore bench startup|pen|page` runs them.
+
+Absolute times say little on a shared machine, so each figure that is judged is a ratio of two
+things measured in turn in the same run.
+"""
+
+import argparse
+import base64
+import contextlib
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+_EMPTY = """
+import sys
+import gradio as gr
+with gr.Blocks(analytics_enabled=False) as app:
+    gr.Markdown("empty")
+app.queue().launch(server_port=int(sys.argv[1]), quiet=True, ssr_mode=False, run_history=False)
+"""
+_PATIENCE_S = 120.0
+
+
+def startup(repeat: int) -> None:
+    """App start to first answered request, against an empty Gradio app started in turn with it."""
+    ours, empty = [], []
+    for _ in range(repeat):
+        empty.append(_time_to_answer([sys.executable, "-c", _EMPTY]))
+        ours.append(_time_to_answer([sys.executable, "app.py", "--port"]))
+    ratios = [a / b for a, b in zip(ours, empty, strict=True)]
+    print(f"empty app    median {statistics.median(empty):6.2f} s")
+    print(f"this app     median {statistics.median(ours):6.2f} s")
+    print(f"ratio        median {statistics.median(ratios):6.2f}   (goal: at most 1.5)")
+
+
+def pen(repeat: int) -> None:
+    """Pen to prediction while a training runs: the server's time for one drawing, end to end.
+
+    Measured as a whole HTTP exchange on loopback, so it is an upper bound of the handler's time.
+    """
+    from gradio_client import Client
+
+    with _app() as url:
+        client = Client(url, verbose=False)
+        drawing = {"pixels": _example_drawing()}
+        ask = _asker(client, drawing)
+        ask()  # the first call loads the weights
+        _report("idle", [_seconds(ask) for _ in range(repeat)])
+        training = Client(url, verbose=False)
+        job = _train(training, epochs=50)
+        _wait_for_steps(job)
+        times = [_seconds(ask) for _ in range(repeat)]
+        training.predict(api_name="/cnn_stop")
+        job.cancel()
+        _report("while training", times)
+        print("goal: median at most 30 ms, 95th percentile at most 60 ms")
+
+
+def page(repeat: int) -> None:
+    """A training watched in a browser against the same training that nobody watches."""
+    from dlcore import cnn
+    from dlcore.jobs import stream
+
+    config = cnn.Config(epochs=1)
+    list(stream(cnn.job, config))  # warm: data cached, worker started
+    alone, watched = [], []
+    with _app() as url, _browser(url) as train_in_page:
+        train_in_page()
+        for _ in range(repeat):
+            alone.append(_seconds(lambda: list(stream(cnn.job, config))))
+            watched.append(_seconds(train_in_page))
+    ratios = [a / b for a, b in zip(watched, alone, strict=True)]
+    print(f"no page      median {statistics.median(alone):6.2f} s")
+    print(f"page open    median {statistics.median(watched):6.2f} s")
+    print(f"ratio        median {statistics.median(ratios):6.3f}   (goal: at most 1.05)")
+
+
+def _time_to_answer(command: list[str]) -> float:
+    port = _free_port()
+    start = time.perf_counter()
+    with _process([*command, str(port)]):
+        _wait_for(f"http://127.0.0.1:{port}/")
+        return time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def _app() -> Iterator[str]:
+    port = _free_port()
+    with _process([sys.executable, "app.py", "--port", str(port)]):
+        url = f"http://127.0.0.1:{port}/"
+        _wait_for(url)
+        yield url
+
+
+@contextlib.contextmanager
+def _process(command: list[str]) -> Iterator[None]:
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+
+
+def _wait_for(url: str) -> None:
+    end = time.perf_counter() + _PATIENCE_S
+    while time.perf_counter() < end:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                if answer.status == 200 and answer.read():
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.02)
+    raise TimeoutError(f"no answer from {url}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _example_drawing() -> str:
+    """An MNIST digit, enlarged to what the drawing pad sends."""
+    import torch.nn.functional as F
+
+    from dlcore.data.mnist import load_mnist
+
+    digit = load_mnist().test_images[:1, None].float()
+    large = F.interpolate(digit, size=(84, 84), mode="bilinear").round().byte()
+    return base64.b64encode(large.numpy().tobytes()).decode()
+
+
+def _asker(client: Any, drawing: dict[str, str]) -> Callable[[], Any]:
+    return lambda: client.predict(drawing, api_name="/cnn_predict")
+
+
+def _train(client: Any, *, epochs: int) -> Any:
+    return client.submit(epochs=epochs, api_name="/cnn_train")
+
+
+def _wait_for_steps(job: Any) -> None:
+    """Until the training has begun in earnest: its status shows a step."""
+    end = time.perf_counter() + _PATIENCE_S
+    while time.perf_counter() < end:
+        if any("'state': 'running'" in str(output) for output in job.outputs()[-1:]):
+            return
+        time.sleep(0.2)
+    raise TimeoutError("the training did not begin")
+
+
+@contextlib.contextmanager
+def _browser(url: str) -> Iterator[Callable[[], None]]:
+    """A Chromium on the CNN tab; calling what is given trains one epoch there, start to end."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.chromium import find
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find(), args=["--no-sandbox", "--disable-background-networking"]
+        )
+        window = browser.new_page(viewport={"width": 1280, "height": 900})
+        window.goto(f"{url}?tab=cnn&epochs=1")
+        window.wait_for_selector("#cnn-train:not([disabled])")
+        window.wait_for_timeout(2_000)
+
+        def train() -> None:
+            window.click("#cnn-train")
+            window.wait_for_selector("#cnn-stop:not([disabled])", timeout=60_000)
+            window.wait_for_selector("#cnn-train:not([disabled])", timeout=600_000)
+
+        yield train
+        browser.close()
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _report(name: str, seconds: list[float]) -> None:
+    ordered = sorted(seconds)
+    middle, late = statistics.median(ordered), ordered[int(0.95 * (len(ordered) - 1))]
+    print(f"{name:<16} median {middle * 1e3:6.1f} ms   95th percentile {late * 1e3:6.1f} ms")
+
+
+def main() -> None:
+    rows = {"startup": (startup, 5), "pen": (pen, 60), "page": (page, 3)}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("row", choices=rows)
+    parser.add_argument("--repeat", type=int, help="measurements to take the median of")
+    flags = parser.parse_args()
+    run, usual = rows[flags.row]
+    run(flags.repeat or usual)
+
+
+if __name__ == "__main__":
+    main()
