@@ -74,16 +74,20 @@ class Run:
     def steps(self) -> list[int]:
         return [event.step for event in self.events if event.step]
 
-    def frames(self, name: str, make: Callable[[Any], Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def frames(
+        self, name: str, make: Callable[[Any], Mapping[str, Any] | None]
+    ) -> list[dict[str, Any]]:
         """The recorded frames of one picture, with one more for the newest snapshot.
 
-        make(snapshot) gives a frame's content. Old frames stay the same objects, so that what is
-        sent to the page is only what is new.
+        make(snapshot) gives a frame's content, or None where there is nothing to show. Old frames
+        stay the same objects, so that what is sent to the page is only what is new.
         """
         frames = self._frames.setdefault(name, [])
         step = self.latest.step
         if self.snapshot is not None and (not frames or frames[-1]["step"] < step):
-            frames.append({"step": step, **make(self.snapshot)})
+            made = make(self.snapshot)
+            if made is not None:
+                frames.append({"step": step, **made})
         if len(frames) > _MOST_FRAMES:
             frames[:] = frames[:-1:2] + frames[-1:]
         return list(frames)
