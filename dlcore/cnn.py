@@ -134,7 +134,7 @@ class Evaluation:
     accuracy: float
     loss: float
     confusion: np.ndarray  # (10, 10) int64: row the true digit, column the answer
-    mistakes: np.ndarray  # (M,) int64, positions in the set, M ≤ 60
+    mistakes: np.ndarray  # (M,) int64, positions in the set, M ≤ 1000
     predicted: np.ndarray  # (M,) int64, the wrong answer
     true: np.ndarray  # (M,) int64
     probability: np.ndarray  # (M,) float32, how sure the wrong answer was
@@ -236,12 +236,16 @@ def predict(model: CNN, images: Tensor, muted: Muted = NONE_MUTED) -> Tensor:
 
 def evaluate(model: CNN, images: Tensor, labels: Tensor, muted: Muted = NONE_MUTED) -> Evaluation:
     """How well `model` reads the labelled images (as for `predict`)."""
-    probabilities = predict(model, images, muted)  # (N, 10)
+    return judge(predict(model, images, muted), labels)
+
+
+def judge(probabilities: Tensor, labels: Tensor) -> Evaluation:
+    """What answers (N, 10) are worth, given the true labels (N,)."""
     sure, answer = probabilities.max(dim=-1)  # (N,), (N,)
     loss = -probabilities.gather(1, labels[:, None]).clamp_min(1e-12).log().mean()
     confusion = torch.bincount(labels * 10 + answer, minlength=100).view(10, 10)
     wrong = (answer != labels).nonzero().squeeze(1)  # (M,)
-    wrong = wrong[sure[wrong].argsort(descending=True, stable=True)][:60]
+    wrong = wrong[sure[wrong].argsort(descending=True, stable=True)][:1000]
     return Evaluation(
         accuracy=(answer == labels).float().mean().item(),
         loss=loss.item(),
@@ -251,6 +255,24 @@ def evaluate(model: CNN, images: Tensor, labels: Tensor, muted: Muted = NONE_MUT
         true=labels[wrong].numpy(),
         probability=sure[wrong].numpy(),
     )
+
+
+def score(
+    state: Mapping[str, Tensor | np.ndarray], muted: Muted = NONE_MUTED
+) -> Iterator[Progress]:
+    """Read the 10,000 test images, a thousand at a time; the last snapshot is the Evaluation.
+
+    A job like `job`: seconds, so it runs in a worker.
+    """
+    model, data = restore(state), load_mnist()
+    parts: list[Tensor] = []
+    total = len(data.test_labels)
+    for images in data.test_images.split(1000):
+        parts.append(predict(model, images, muted))  # (1000, 10)
+        done = sum(map(len, parts))
+        result = judge(torch.cat(parts), data.test_labels[:done])
+        whole = done == total
+        yield Progress(done, total, {"accuracy": result.accuracy}, result if whole else None)
 
 
 def load_bundled() -> CNN:
