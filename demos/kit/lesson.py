@@ -17,7 +17,7 @@ from demos.kit.language import DEFAULT, book, localise
 
 _FOLDER = Path(__file__).parent.parent / "lessons"
 _EXPERIMENT = re.compile(r"^<!-- experiment: (\w+) -->\s*$", re.MULTILINE)
-_MATHS = [
+_MATHS: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
     {"left": "$", "right": "$", "display": False},
 ]

@@ -78,30 +78,33 @@ class SettingsForm(Generic[ConfigT]):
             queue=False,
         )
 
-    def _control(self, field: "dataclasses.Field[Any]") -> Any:
+    def _control(self, field: Any) -> Any:
+        """The control that suits the field: a list, a box to tick, a slider, or a number."""
         low, high, choices = (field.metadata.get(k) for k in ("low", "high", "choices"))
-        common: dict[str, Any] = {
-            "value": field.default,
-            "elem_id": f"{self.topic}-{field.name}",
-            "interactive": True,
-            "min_width": 150,
-        }
         words = f"{self.topic}.settings.{field.name}"
+        keys: dict[str, Any] = {"label": words, "info": f"{words}_info"}
+        make: type[Any]
+        own: dict[str, Any]
         whole = isinstance(field.default, int)
         if choices is not None:
-            named = {choice: f"{words}_choices.{choice}" for choice in choices}
+            make, own = gr.Dropdown, {"choices": list(choices)}
             if all(isinstance(choice, str) for choice in choices):
-                control = gr.Dropdown(list(choices), **common)
-                return localise(control, label=words, info=f"{words}_info", choices=named)
-            control = gr.Dropdown(list(choices), **common)
+                keys["choices"] = {choice: f"{words}_choices.{choice}" for choice in choices}
         elif isinstance(field.default, bool):
-            control = gr.Checkbox(**common)
+            make, own = gr.Checkbox, {}
         elif field.name == "seed" or low is None or high is None or _too_wide(low, high):
-            control = gr.Number(precision=0 if whole else None, **common)
+            make, own = gr.Number, {"precision": 0 if whole else None}
         else:
-            step = 1 if whole else _step(low, high)
-            control = gr.Slider(low, high, step=step, **common)
-        return localise(control, label=words, info=f"{words}_info")
+            make, own = gr.Slider, {"minimum": low, "maximum": high}
+            own["step"] = 1 if whole else _step(low, high)
+        control = make(
+            value=field.default,
+            elem_id=f"{self.topic}-{field.name}",
+            interactive=True,
+            min_width=150,
+            **own,
+        )
+        return localise(control, **keys)
 
 
 def _too_wide(low: float, high: float) -> bool:
