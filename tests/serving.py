@@ -114,8 +114,9 @@ class Visitor:
     def config(self) -> dict[str, Any]:
         return self.http.get("/config").json()
 
-    def join(self, fn_index: int, data: object) -> httpx.Response:
-        body = {"data": data, "fn_index": fn_index, "session_hash": self.session}
+    def join(self, fn_index: int, data: object, event_data: object = None) -> httpx.Response:
+        body: dict[str, object] = {"data": data, "fn_index": fn_index}
+        body |= {"session_hash": self.session, "event_data": event_data}
         return self.post("/gradio_api/queue/join", body)
 
     def post(self, path: str, body: object) -> httpx.Response:
@@ -123,28 +124,51 @@ class Visitor:
         text = json.dumps(body)
         return self.http.post(path, content=text, headers={"content-type": "application/json"})
 
-    def call(self, fn_index: int, data: object, *, stop_after: int = 0) -> Answer:
-        """Join the queue and listen to the end, or until `stop_after` events were generated."""
-        joined = self.join(fn_index, data)
+    def run(self, fn_index: int, name: str, data: object) -> httpx.Response:
+        """A direct call, past the queue: only endpoints made for that answer it."""
+        body = {"data": data, "fn_index": fn_index, "session_hash": self.session}
+        return self.post(f"/gradio_api/run/{name}", body)
+
+    @contextlib.contextmanager
+    def listen(
+        self, fn_index: int, data: object, event_data: object = None
+    ) -> Iterator[Iterator[dict[str, Any]]]:
+        """Join the queue; the events of this call as they come. Leaving the block hangs up."""
+        joined = self.join(fn_index, data, event_data)
         if joined.status_code != 200:
-            return Answer(False, _detail(joined), None, joined.text)
-        texts, generated = [], 0
+            failed = {"error": _detail(joined)}
+            message = {"msg": "process_completed", "success": False, "output": failed}
+            yield iter([{**message, "status": joined.status_code, "raw": joined.text}])
+            return
         with self.http.stream(
             "GET", "/gradio_api/queue/data", params={"session_hash": self.session}
         ) as stream:
-            for line in stream.iter_lines():
-                if not line.startswith("data:"):
-                    continue
-                texts.append(line)
-                event = json.loads(line[5:])
+            yield _events(stream)
+
+    def call(
+        self, fn_index: int, data: object, event_data: object = None, *, enough: int = 0
+    ) -> Answer:
+        """Call and listen to the end, or until `enough` events came; then hang up."""
+        heard: list[str] = []
+        generated = 0
+        with self.listen(fn_index, data, event_data) as events:
+            for event in events:
+                heard.append(json.dumps(event))
                 generated += event["msg"] == "process_generating"
-                if event["msg"] == "process_completed":
-                    output = event["output"]
-                    message = output.get("error") if not event["success"] else None
-                    return Answer(event["success"], message, output.get("data"), "\n".join(texts))
-                if stop_after and generated >= stop_after:
-                    return Answer(True, None, event["output"].get("data"), "\n".join(texts))
-        return Answer(False, None, None, "\n".join(texts))
+                if event["msg"] == "process_completed" or (enough and generated >= enough):
+                    ok, output = event.get("success", True), event.get("output") or {}
+                    message = None if ok else output.get("error")
+                    return Answer(ok, message, output.get("data"), "\n".join(heard))
+        return Answer(False, None, None, "\n".join(heard))
+
+
+def _events(stream: httpx.Response) -> Iterator[dict[str, Any]]:
+    for line in stream.iter_lines():
+        if line.startswith("data:"):
+            event = json.loads(line[5:])
+            yield event
+            if event["msg"] in ("process_completed", "close_stream"):
+                return
 
 
 def _detail(response: httpx.Response) -> str | None:

@@ -13,8 +13,8 @@ from tests.browser.steps import wait_ready
 from tests.chromium import FLAGS, find
 from tests.serving import Server
 
-DESKTOP = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
     "device_scale_factor": 2,
     "has_touch": True,
