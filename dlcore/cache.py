@@ -14,7 +14,10 @@ def cache_dir() -> Path:
 
     Where that cannot be written (a read-only home), a folder among the temporary files.
     """
-    for folder in (_usual() / "dlcore", Path(tempfile.gettempdir()) / f"dlcore-{_user()}"):
+    for folder in (
+        _usual_cache() / "dlcore",
+        Path(tempfile.gettempdir()) / f"dlcore-{_user_name()}",
+    ):
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
@@ -22,7 +25,7 @@ def cache_dir() -> Path:
     return Path(tempfile.mkdtemp(prefix="dlcore-"))
 
 
-def _usual() -> Path:
+def _usual_cache() -> Path:
     home = Path.home()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
@@ -32,7 +35,7 @@ def _usual() -> Path:
     return Path(named) if os.path.isabs(named) else home / ".cache"
 
 
-def _user() -> str:
+def _user_name() -> str:
     return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
 
 

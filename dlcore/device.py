@@ -57,14 +57,15 @@ def threads() -> int:
     return min(cores(), _MOST_THREADS)
 
 
-def repeatable(seed: int) -> None:
-    """Make what torch computes from here on depend on the seed alone: call it before `build`."""
+def repeatable() -> None:
+    """Let torch compute the same numbers every time, given a seed: call it before anything else."""
     import torch
 
     torch.set_num_threads(threads())
-    torch.manual_seed(seed)
     torch.backends.cudnn.benchmark = False  # it picks algorithms by a race of their speeds
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # That would also fill all new memory, to find bugs; it costs time and changes no number.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def best_dtype(device: "torch.device | None" = None) -> "torch.dtype":
@@ -77,11 +78,11 @@ def best_dtype(device: "torch.device | None" = None) -> "torch.dtype":
     import torch
 
     device = device or pick()
-    return torch.bfloat16 if _gain(device) >= _WORTH_IT else torch.float32
+    return torch.bfloat16 if _bfloat16_gain(device) >= _WORTH_IT else torch.float32
 
 
 @cache
-def _gain(device: "torch.device") -> float:
+def _bfloat16_gain(device: "torch.device") -> float:
     """How many times faster a training step is in bfloat16, from the cache or measured now."""
     import torch
 
@@ -91,13 +92,13 @@ def _gain(device: "torch.device") -> float:
     with suppress(OSError, ValueError):
         known = dict(json.loads(file.read_text(encoding="utf-8")))
     if not isinstance(known.get(key), float):
-        known[key] = _measure(device)
+        known[key] = _measure_gain(device)
         with suppress(OSError):  # a full disk costs the next start a second, no more
             write_atomically(file, json.dumps(known, indent=1).encode())
     return known[key]
 
 
-def _measure(device: "torch.device", repeats: int = 7) -> float:
+def _measure_gain(device: "torch.device", repeats: int = 7) -> float:
     """Seconds for a small convolutional training step in float32, divided by those in bfloat16."""
     import torch
     from torch import nn
@@ -110,17 +111,14 @@ def _measure(device: "torch.device", repeats: int = 7) -> float:
             nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
             nn.Flatten(), nn.Linear(1600, 64), nn.ReLU(), nn.Linear(64, 10),
         ).to(device)  # fmt: skip
-        model.to(memory_format=torch.channels_last)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def step(dtype: torch.dtype) -> float:
             begun = perf_counter()
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 loss = nn.functional.cross_entropy(model(images), labels)
-            model.zero_grad()
-            loss.backward()
-            loss.item()  # waits for a device that works in the background
-            for parameter in model.parameters():
-                parameter.grad.sum().item()
+            gradients = torch.autograd.grad(loss, list(model.parameters()))
+            gradients[0].sum().item()  # waits for a device that works in the background
             return perf_counter() - begun
 
         formats = (torch.float32, torch.bfloat16)

@@ -88,6 +88,7 @@ class Pool:
         # Two even on one core: one person's long training must not make all others wait.
         self.size = size or max(2, min(4, cores()))
         self._changed = threading.Condition()
+        self._starting = threading.Lock()  # a worker half-started could not be ended
         self._queue: deque[Run] = deque()
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
@@ -107,8 +108,9 @@ class Pool:
         """End all workers at once; runs in progress end as "stopped"."""
         with self._changed:
             self._shut = True
-            workers = list(self._all)
             self._changed.notify_all()
+        with self._starting:
+            workers = list(self._all)
         for worker in workers:
             worker.process.kill()
         for worker in workers:
@@ -166,16 +168,16 @@ class Pool:
     def _hire(self) -> _Worker:
         """Start a worker in a place that was reserved for it."""
         try:
-            worker = _Worker()
+            with self._starting:
+                if self._shut:
+                    raise WorkerDied("the pool was shut down")
+                worker = _Worker()
+                self._all.add(worker)
+                return worker
         except BaseException:
             with self._changed:
                 self._places += 1
             raise
-        with self._changed:
-            self._all.add(worker)
-            if self._shut:
-                worker.process.kill()
-        return worker
 
     def _give_back(self, worker: _Worker) -> None:
         with self._changed:
@@ -195,7 +197,10 @@ class Pool:
                 if self._shut or not self._places or len(self._all) >= count:
                     return
                 self._places -= 1
-            worker = self._hire()
+            try:
+                worker = self._hire()
+            except WorkerDied:
+                return
             try:
                 ready = worker.hear(START_S)
             except WorkerDied:

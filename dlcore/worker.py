@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from traceback import format_exception
 from typing import Any
 
-from dlcore.device import threads
+from dlcore.device import repeatable
 from dlcore.progress import Progress
 
 PACE_S = 0.1  # about ten events a second: what an eye can follow, and a browser draws easily
@@ -34,9 +34,7 @@ def serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the app; it then ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _be_modest()
-    import torch
-
-    torch.set_num_threads(threads())
+    repeatable()
     with suppress(_AppGone):
         _say(connection, "ready")
         while True:
