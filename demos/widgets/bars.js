@@ -2,6 +2,12 @@
 
 import { canvasOf, frameOf, keyed, node, number, percent, start, words } from "./common.js";
 
+/* One decimal, so that numbers line up; near certainty and near nothing need more words. */
+function share(v) {
+  if (v > 0 && v < 0.0005) return `<${percent(0.001, 1, 1)}`;
+  return v > 0.9985 && v < 1 ? percent(Math.min(v, 0.9999), 2, 2) : percent(v, 1, 1);
+}
+
 export function mount(host) {
   const say = words(host.props);
   const root = canvasOf(host);
@@ -11,13 +17,13 @@ export function mount(host) {
   root.append(legend, rows, hint);
 
   start(host, () => {
-    const value = { ...(host.props.value ?? {}), ...(frameOf(host.props) ?? {}) };
+    const value = { ...(host.props.value || {}), ...(frameOf(host.props) ?? {}) };
     const labels = value.labels ?? host.props.labels ?? [];
     const series = value.series ?? [];
     const counts = value.unit === "count";
     const values = series.flatMap((one) => one.values);
     const full = value.max ?? (counts ? Math.max(1, ...values) : 1);
-    const write = (v) => (counts ? number(v) : percent(v, v > 0.99 || v < 0.01 ? 2 : 1));
+    const write = (v) => (counts ? number(v) : share(v));
     const named = series.length > 1;
     legend.hidden = !named;
     keyed(legend, named ? series : [], (one) => one.name,

@@ -91,9 +91,9 @@ function fill(element, attributes, children) {
 }
 
 /* 0.9871 as 98.71% (98,71% in Vietnamese). */
-export function percent(value, digits = 1) {
+export function percent(value, digits = 1, least = 0) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
-  const options = { style: "percent", maximumFractionDigits: digits };
+  const options = { style: "percent", maximumFractionDigits: digits, minimumFractionDigits: least };
   return new Intl.NumberFormat(language(), options).format(value);
 }
 

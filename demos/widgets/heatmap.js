@@ -23,7 +23,7 @@ export function mount(host) {
   listen(view);
 
   start(host, () => {
-    const value = { ...(host.props.value ?? {}), ...(frameOf(host.props) ?? {}) };
+    const value = { ...(host.props.value || {}), ...(frameOf(host.props) ?? {}) };
     const empty = !value.values;
     stage.hidden = legend.hidden = empty;
     hint.textContent = empty ? say(host.props.empty ?? "empty") : "";
@@ -32,7 +32,7 @@ export function mount(host) {
     view.plan = plan;
     drawCells(canvas, plan);
     drawScale(scale, plan);
-    canvas.setAttribute("aria-label", describe(plan, say));
+    canvas.setAttribute("aria-label", describe(plan, say).trim());
     view.index = Math.min(view.index, plan.rows * plan.columns - 1);
     point(view);
   });
@@ -52,13 +52,13 @@ function layOut(value, host, say, context) {
   const room = host.element.clientWidth;
   const left = Math.ceil(Math.min(wide(names.row), room * 0.28)) + 8 + (titles.row ? 18 : 0);
   const most = host.props.largest ?? CELL.most;
-  const cell = Math.max(CELL.least, Math.min(most, (room - left - 2) / columns));
+  const cell = Math.max(CELL.least, Math.min(most, (room - left - 8) / columns));
   const upright = wide(names.column) > cell - 3 && names.column.some((name) => name.length > 2);
   const top = (upright ? Math.min(96, Math.ceil(wide(names.column))) + 8 : FONT + 9) + (titles.column ? 18 : 0);
   const shades = shadesOf(value, data);
   return {
     value, rows, columns, data, names, titles, left, top, cell, upright, ...shades,
-    width: left + cell * columns + 2, height: top + cell * rows + 2, style, say,
+    width: left + cell * columns + 8, height: top + cell * rows + 2, style, say,
   };
 }
 
@@ -142,7 +142,7 @@ function drawLabels(context, { names, titles, left, top, cell, rows, columns, up
     context.fillText(short(context, names.row[r], left - 8 - (titles.row ? 18 : 0)), left - 6, top + (r + 0.5) * cell);
   }
   const widest = Math.max(...names.column.map((name) => context.measureText(name).width));
-  for (let c = 0; c < columns; c += every(upright ? FONT + 2 : widest + 3)) {
+  for (let c = 0; c < columns; c += every(upright ? FONT + 2 : widest + 7)) {
     context.save();
     context.translate(left + (c + 0.5) * cell, top - (upright ? 5 : 9));
     if (upright) context.rotate(-Math.PI / 2);
@@ -202,7 +202,9 @@ function listen(view) {
   };
   stage.addEventListener("pointermove", (event) => look(cellAt(event)));
   stage.addEventListener("pointerdown", (event) => look(cellAt(event)));
-  stage.addEventListener("pointerleave", () => document.activeElement !== cursor && look(null));
+  stage.addEventListener("pointerleave", (event) => {
+    if (event.pointerType !== "touch" && !cursor.matches(":focus-visible")) look(null);
+  });
   canvas.addEventListener("click", (event) => cellAt(event) !== null && pick());
   cursor.addEventListener("click", pick);
   cursor.addEventListener("focus", () => cursor.matches(":focus-visible") && look(view.index));

@@ -28,7 +28,7 @@ class Heatmap(Widget):
     """
 
     script = "heatmap"
-    events = ("pick",)
+    signals = ("pick",)
 
 
 def heatmap(
@@ -36,19 +36,15 @@ def heatmap(
     *,
     rows: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
-    row_title: str = "",
-    column_title: str = "",
-    scale: str = "sequential",
-    numbers: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
-    """The value of a heatmap of an array (R, C)."""
+    """The value, or a frame, of a heatmap of an array (R, C); `more` are keys of the value."""
     table = np.asarray(values, dtype=np.float32)
     if table.ndim != 2:
         raise ValueError(f"a heatmap needs two dimensions, not {table.shape}")
-    if scale not in SCALES:
-        raise ValueError(f"scale must be one of {', '.join(SCALES)}, not {scale!r}")
-    value: dict[str, Any] = {"values": pack(table), "scale": scale, "numbers": numbers, **more}
+    if more.get("scale", SCALES[0]) not in SCALES:
+        raise ValueError(f"scale must be one of {', '.join(SCALES)}, not {more['scale']!r}")
+    value: dict[str, Any] = {"values": pack(table), **more}
     for key, labels, count in (
         ("rows", rows, table.shape[0]),
         ("columns", columns, table.shape[1]),
@@ -57,4 +53,4 @@ def heatmap(
             if len(labels) != count:
                 raise ValueError(f"{len(labels)} {key} labels for {count} {key}")
             value[key] = [str(label) for label in labels]
-    return value | {"row_title": row_title, "column_title": column_title}
+    return value

@@ -15,7 +15,7 @@ export function mount(host) {
   if (host.props.pick) listen(host, grid, state);
 
   start(host, () => {
-    const value = { ...(host.props.value ?? {}), ...(frameOf(host.props) ?? {}) };
+    const value = { ...(host.props.value || {}), ...(frameOf(host.props) ?? {}) };
     const packed = value.images ? unpack(value.images) : { shape: [0, 1, 1], data: [] };
     const [count, height, width, channels = 1] = packed.shape;
     const pick = Boolean(host.props.pick);

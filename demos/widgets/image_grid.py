@@ -24,7 +24,7 @@ class ImageGrid(Widget):
     """
 
     script = "image_grid"
-    events = ("pick",)
+    signals = ("pick",)
 
 
 def images(array: ArrayLike, *, captions: Sequence[str] = (), **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import {
   extent, logAxis, nearest, niceAxis, path, pointAt, smooth, smoothing,
 } from "./scales.js";
 
-const MARGIN = { top: 10, right: 14, bottom: 38, left: 46 };
+const MARGIN = { top: 10, right: 18, bottom: 38, left: 46 };
 const EARLIER = 5; // earlier runs drawn; more would be fog
 const SHARE = /(accuracy|precision|recall|f1)$/; // curves that are shares of one: shown in percent
 
@@ -40,7 +40,7 @@ function wordsOf(props) {
 
 function render(view) {
   const { host, state, word, grid, note, log } = view;
-  const value = host.props.value ?? {};
+  const value = host.props.value || {};
   const all = (value.runs ?? []).slice(-1 - EARLIER);
   const shown = all.filter((run) => !state.out.has(run.id));
   const panels = panelsOf(value, host.props, all);
@@ -315,6 +315,7 @@ function listen(view, picture) {
     const points = longest(state.layout);
     if (host.props.group && x !== null) scrub(host.props.group, x === points.at(-1)?.[0] ? null : x);
   };
+  const touch = (event) => event.pointerType === "touch";
   picture.addEventListener("pointermove", (event) => {
     point(stepAt(event));
     if (held) travel(state.x);
@@ -323,10 +324,17 @@ function listen(view, picture) {
     held = true;
     picture.setPointerCapture(event.pointerId);
     point(stepAt(event));
-    travel(state.x);
+    if (!touch(event)) travel(state.x); // a finger may be about to scroll the page
   });
-  for (const name of ["pointerup", "pointercancel"]) picture.addEventListener(name, () => { held = false; });
-  picture.addEventListener("pointerleave", () => point(null));
+  picture.addEventListener("pointerup", (event) => {
+    if (held && touch(event)) travel(state.x);
+    held = false;
+  });
+  picture.addEventListener("pointercancel", () => {
+    held = false;
+    point(null);
+  });
+  picture.addEventListener("pointerleave", (event) => !touch(event) && point(null));
   picture.addEventListener("blur", () => point(null));
   picture.addEventListener("keydown", (event) => {
     const points = longest(state.layout);
@@ -373,12 +381,12 @@ function drawCursor({ grid, state, host, word }) {
       ...found.filter(([, point]) => Number.isFinite(figure.dl.y(point[1]))).map(([name, point]) =>
         svg("circle", { cx: figure.dl.x(point[0]), cy: figure.dl.y(point[1]), r: 3.5, style: colour(name) })),
     );
-    if (!tip.hidden) fillTip(figure, x, at, { layout, host, word, colour });
+    if (!tip.hidden) fillTip(figure, x, at, { layout, host, word, colour, found });
   }
 }
 
 /* Every visible curve at this step: a row a curve, a column a run when there are several. */
-function fillTip(figure, x, at, { layout, host, word, colour }) {
+function fillTip(figure, x, at, { layout, host, word, colour, found }) {
   const { tip, names, format } = figure.dl;
   const all = host.props.value?.runs ?? [];
   const runs = all.filter((run) => layout.value.runs.slice(-4).includes(run) && !layout.state.out.has(run.id)).reverse();
@@ -392,6 +400,10 @@ function fillTip(figure, x, at, { layout, host, word, colour }) {
   tip.replaceChildren(node("table", {}, head, rows));
   const scale = figure.dl.picture.getBoundingClientRect().width / layout.outer;
   const left = at * scale > tip.parentElement.clientWidth / 2;
+  const heights = found.map(([, point]) => figure.dl.y(point[1])).filter(Number.isFinite);
+  const high = heights.length > 0 && Math.min(...heights) < MARGIN.top + layout.rise * 0.4;
+  tip.style.top = high ? "auto" : `${MARGIN.top}px`;
+  tip.style.bottom = high ? `${MARGIN.bottom + 6}px` : "auto";
   tip.style.left = left ? "auto" : `${at * scale + 12}px`;
   tip.style.right = left ? `${tip.parentElement.clientWidth - at * scale + 12}px` : "auto";
 }

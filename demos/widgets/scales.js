@@ -48,9 +48,9 @@ export function extent(curves, usable = () => true) {
   return lo <= hi ? [lo, hi] : null;
 }
 
-/* How wide to smooth: a fortieth of the curve, and nothing while it is short or already calm. */
+/* How wide to smooth: a thirtieth of the curve, and nothing while it is short or already calm. */
 export function smoothing(points) {
-  const half = Math.floor(points.length / 80);
+  const half = Math.floor(points.length / 60);
   if (half < 1) return 0;
   const range = extent([points]);
   if (!range) return 0;

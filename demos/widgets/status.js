@@ -17,7 +17,7 @@ export function mount(host) {
   root.append(node("div", { class: "line" }, dot, state, detail, metrics), bar);
 
   start(host, () => {
-    const value = host.props.value ?? { state: "idle" };
+    const value = host.props.value || { state: "idle" };
     const { step, total } = value;
     const name = say(value.state);
     root.dataset.state = value.state;
@@ -33,12 +33,12 @@ export function mount(host) {
       () => node("span", {}, node("span"), node("output")),
       (item, [key, y]) => {
         item.children[0].textContent = say(key);
-        item.children[1].textContent = SHARE.test(key) ? percent(y ?? NaN, 2) : number(y, 4);
+        item.children[1].textContent = SHARE.test(key) ? percent(y ?? NaN, 2, 2) : number(y, 4);
       });
   });
 }
 
-function details({ state, step, total, elapsed_s: elapsed, left_s: left }, say) {
+function details({ state, step, total, elapsed_s: elapsed, left_s: left, message }, say) {
   const parts = [];
   if (total && step) parts.push(say("step", { step: number(step), total: number(total) }));
   else if (step) parts.push(say("step_only", { step: number(step) }));
@@ -48,6 +48,7 @@ function details({ state, step, total, elapsed_s: elapsed, left_s: left }, say) 
   if (state === "running" && left !== undefined && left !== null) {
     parts.push(say("left", { time: duration(left, say) }));
   }
+  if (message) parts.push(message);
   return parts;
 }
 

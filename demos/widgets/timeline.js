@@ -8,7 +8,7 @@ export function mount(host) {
   const say = words(host.props);
   const group = host.props.group;
   let playing = null;
-  let known = 0; // how many steps there were; fewer now means that a new run began
+  let known = null; // the run whose steps these are; a new one is looked at from its newest step
 
   const play = node("button", { type: "button", class: "play", onclick: () => (playing ? stop() : run()) },
     icon());
@@ -71,16 +71,17 @@ export function mount(host) {
 
   function render() {
     const all = steps();
-    if (all.length < known) {
+    const run = host.props.value?.run ?? all[0];
+    if (run !== known) {
       stop();
       if (position(group) !== null) scrub(group, null);
     }
-    known = all.length;
+    known = run;
     const empty = all.length < 2;
     const at = index();
     for (const control of [play, range]) control.disabled = empty;
     range.max = Math.max(1, all.length - 1);
-    range.value = empty ? 1 : at;
+    range.value = empty ? 0 : at;
     const share = empty ? 0 : at / (all.length - 1);
     range.style.setProperty("--share", `${share * 100}%`);
     const step = empty ? "" : say("step", { step: number(all[at], 4), last: number(all.at(-1), 4) });

@@ -9,13 +9,14 @@ from demos.widgets.base import Widget
 class Timeline(Widget):
     """Play, scrub, and return to the newest moment.
 
-    value = {"steps": [0, 20, 40, …]}, the steps of the group's frames in rising order. Fewer than
-    two steps, or None, show the empty state. Arrows, Home and End move; space plays and pauses.
+    value = {"run": id, "steps": [0, 20, 40, …]}, the steps of the group's frames in rising order.
+    Fewer than two steps, or None, show the empty state; a new "run" starts at its newest step.
+    Arrows, Home and End move; space plays and pauses.
     """
 
     script = "timeline"
 
 
-def timeline(steps: Iterable[float]) -> dict[str, Any]:
+def timeline(steps: Iterable[float], run: str = "") -> dict[str, Any]:
     """The value of a timeline over these steps, put in order, each once."""
-    return {"steps": sorted(set(steps))}
+    return {"run": run, "steps": sorted(set(steps))}
