@@ -19,7 +19,7 @@ export GRADIO_ANALYTICS_ENABLED := False
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-run: $(VENV)/.run  ## open the app (make run ARGS="--port 8000 --lang vi")
+run: $(VENV)/.run  ## open the app (make run ARGS="--port 8000")
 	$(PY) app.py $(ARGS)
 
 test: lint types unit browser  ## every check: style, types, unit tests, browser tests

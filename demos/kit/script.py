@@ -7,8 +7,11 @@ and without the lines that import its neighbours. What is left to add is the run
 import ast
 import importlib
 import inspect
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
+
+_GONE = "\0"  # stands for a line that is left out
 
 _RUN = '''
 
@@ -66,7 +69,7 @@ def _in_order(name: str) -> list[str]:
             return
         tree = ast.parse(inspect.getsource(importlib.import_module(module)))
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and _is_ours(node):
+            if _is_ours(node):
                 visit(str(node.module))
         order.append(module)
 
@@ -74,7 +77,7 @@ def _in_order(name: str) -> list[str]:
     return order
 
 
-def _is_ours(node: ast.stmt) -> bool:
+def _is_ours(node: ast.AST) -> TypeGuard[ast.ImportFrom]:
     return isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dlcore")
 
 
@@ -82,21 +85,27 @@ def _split(source: str) -> tuple[list[str], str]:
     """A module's imports from elsewhere, and its code without docstring and imports."""
     lines = source.splitlines()
     imports: list[str] = []
-    dropped: set[int] = set()
     tree = ast.parse(source)
-    top = set(tree.body)
+    if ast.get_docstring(tree) is not None:
+        _blank(lines, tree.body[0])
     for node in ast.walk(tree):
-        span = range(node.lineno - 1, node.end_lineno or 0) if isinstance(node, ast.stmt) else ()
-        if node in top and isinstance(node, ast.Import | ast.ImportFrom):
-            dropped.update(span)
-            if not _is_ours(node):
-                imports += [_one(node, alias) for alias in node.names]
-        elif _is_ours(node):  # type: ignore[arg-type]
-            dropped.update(span)  # an import inside a function: its names are in this file
-    first = tree.body[0] if tree.body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        dropped.update(range(first.lineno - 1, first.end_lineno or 0))
-    return imports, "\n".join(line for i, line in enumerate(lines) if i not in dropped)
+        if _is_ours(node):
+            # The names are in this file already; one that was renamed gets its other name.
+            indent = " " * node.col_offset
+            again = [f"{indent}{a.asname} = {a.name}" for a in node.names if a.asname]
+            _blank(lines, node, again)
+        elif node in tree.body and isinstance(node, ast.Import | ast.ImportFrom):
+            imports += [_one(node, alias) for alias in node.names]
+            _blank(lines, node)
+    return imports, "\n".join(line for line in lines if line != _GONE)
+
+
+def _blank(lines: list[str], node: ast.stmt, instead: Sequence[str] = ()) -> None:
+    """Strike out a statement's lines, putting `instead` in the first one's place."""
+    first, last = node.lineno - 1, node.end_lineno or node.lineno
+    lines[first:last] = [_GONE] * (last - first)
+    if instead:
+        lines[first] = "\n".join(instead)
 
 
 def _one(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
