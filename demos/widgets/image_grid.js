@@ -19,6 +19,7 @@ export function mount(host) {
     const packed = value.images ? unpack(value.images) : { shape: [0, 1, 1], data: [] };
     const [count, height, width, channels = 1] = packed.shape;
     const pick = Boolean(host.props.pick);
+    state.ids = value.ids;
     hint.textContent = count ? "" : say(host.props.empty ?? "empty");
     grid.hidden = count === 0;
     const columns = Math.min(value.columns ?? host.props.columns ?? 10, Math.max(1, count));
@@ -61,7 +62,7 @@ function listen(host, grid, state) {
     const index = [...grid.children].indexOf(event.target.closest(".cell"));
     if (index < 0) return;
     move(index);
-    host.trigger("pick", { index });
+    host.trigger("pick", { index, id: state.ids?.[index] ?? null });
   });
   grid.addEventListener("keydown", (event) => {
     const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
