@@ -20,7 +20,8 @@ class ImageGrid(Widget):
     `diverging_images` below build a value or a frame from an array.
 
     ImageGrid(pick=True) makes the cells buttons; the event `pick` carries {"index", "id"}, the id
-    from a list "ids" beside the images, which may be scrubbed with them. Also as keywords: columns, palette, smallest and largest (side of a cell in CSS pixels), empty (a key).
+    from a list "ids" beside the images, which may be scrubbed with them. Also as keywords:
+    columns, palette, smallest and largest (side of a cell in CSS pixels), empty (a key).
     """
 
     script = "image_grid"
