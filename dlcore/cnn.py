@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dlcore.augment import bend
 from dlcore.data.mnist import Mnist, load_mnist
 from dlcore.device import best_dtype
 from dlcore.progress import Progress
@@ -192,7 +193,7 @@ def train(model: CNN, data: Mnist, config: Config) -> Iterator[Progress]:
         model,
         inputs=images,
         labels=labels,
-        prepare=to_input,
+        prepare=lambda batch: bend(to_input(batch), rng) if config.augment else to_input(batch),
         loss_function=nn.CrossEntropyLoss(label_smoothing=config.label_smoothing),
         optimizer=optimizer,
         schedule=schedule,

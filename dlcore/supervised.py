@@ -49,9 +49,9 @@ def fit(
         batches = torch.randperm(len(labels), generator=rng).split(batch_size)
         for number, batch in enumerate(batches, start=1):
             model.train()
-            target = labels[batch]
+            prepared, target = prepare(inputs[batch]), labels[batch]
             with torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
-                logits = model(prepare(inputs[batch])).float()
+                logits = model(prepared).float()
             loss = loss_function(logits, target)
             optimizer.zero_grad()
             loss.backward()

@@ -7,11 +7,11 @@ compressed parts side by side, proves that they are the canonical files, and kee
 """
 
 import hashlib
+import io
 import lzma
-import os
 import struct
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcore.cache import cache_dir
+from dlcore.cache import cache_dir, write_atomically
 
 MNIST_FOLDER = Path(__file__).parent / "mnist"
-TRAIN, TEST, SIDE = 60_000, 10_000, 28
+_TRAIN, _TEST, _MNIST_SIDE = 60_000, 10_000, 28
 # The MD5 sums of the four files as they were published, in the IDX format.
 CANONICAL_MD5 = {
     "train_images": "6bbc9ace898e44ae57da46a324031adb",
@@ -71,9 +71,11 @@ def decode() -> np.ndarray:
     names = [*(f"train-images-{part}.xz" for part in range(4)), "test-images.xz", "labels.xz"]
     with ThreadPoolExecutor() as pool:  # lzma lets go of the interpreter: parts decode side by side
         *images, labels = pool.map(_decompress, names)
-    array = np.empty((TRAIN + TEST, SIDE * SIDE + 1), np.uint8)
+    array = np.empty((_TRAIN + _TEST, _MNIST_SIDE * _MNIST_SIDE + 1), np.uint8)
     try:
-        array[:, :-1] = np.frombuffer(b"".join(images), np.uint8).reshape(-1, SIDE * SIDE)
+        array[:, :-1] = np.frombuffer(b"".join(images), np.uint8).reshape(
+            -1, _MNIST_SIDE * _MNIST_SIDE
+        )
         array[:, -1] = np.frombuffer(labels, np.uint8)
     except ValueError as error:
         raise DataError("the bundled MNIST files have the wrong length") from error
@@ -86,8 +88,8 @@ def decode() -> np.ndarray:
 def idx_files(array: np.ndarray) -> dict[str, bytes]:
     """The four files of the original distribution, rebuilt: a magic number, sizes, bytes."""
     files = {}
-    for part, rows in (("train", array[:TRAIN]), ("test", array[TRAIN:])):
-        images = struct.pack(">4i", 2051, len(rows), SIDE, SIDE)
+    for part, rows in (("train", array[:_TRAIN]), ("test", array[_TRAIN:])):
+        images = struct.pack(">4i", 2051, len(rows), _MNIST_SIDE, _MNIST_SIDE)
         files[f"{part}_images"] = images + np.ascontiguousarray(rows[:, :-1]).tobytes()
         files[f"{part}_labels"] = struct.pack(">2i", 2049, len(rows)) + rows[:, -1].tobytes()
     return files
@@ -106,23 +108,23 @@ def _read_kept(path: Path) -> np.ndarray | None:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    right = array.shape == (TRAIN + TEST, SIDE * SIDE + 1) and array.dtype == np.uint8
+    right = (
+        array.shape == (_TRAIN + _TEST, _MNIST_SIDE * _MNIST_SIDE + 1) and array.dtype == np.uint8
+    )
     return array if right else None
 
 
 def _keep(array: np.ndarray, path: Path) -> None:
-    """Write beside, then rename: two processes may do this at once. A full disk is no fault."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, suffix=".npy")
-        with os.fdopen(descriptor, "wb") as file:
-            np.save(file, array)
-        os.replace(beside, path)
-    except OSError:
-        pass
+    """Save the decoded array for the next start. A full disk costs that start its time, no more."""
+    file = io.BytesIO()
+    np.save(file, array)
+    with suppress(OSError):
+        write_atomically(path, file.getvalue())
 
 
 def _as_tensors(array: np.ndarray) -> Mnist:
-    images = torch.from_numpy(np.ascontiguousarray(array[:, :-1])).view(-1, SIDE, SIDE)
+    images = torch.from_numpy(np.ascontiguousarray(array[:, :-1])).view(
+        -1, _MNIST_SIDE, _MNIST_SIDE
+    )
     labels = torch.from_numpy(array[:, -1].astype(np.int64))
-    return Mnist(images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:])
+    return Mnist(images[:_TRAIN], labels[:_TRAIN], images[_TRAIN:], labels[_TRAIN:])
