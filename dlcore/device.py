@@ -63,7 +63,8 @@ def repeatable() -> None:
 
     torch.set_num_threads(threads())
     torch.backends.cudnn.benchmark = False  # it picks algorithms by a race of their speeds
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # As torch.use_deterministic_algorithms does, which would load a second's worth of compiler.
+    torch.set_deterministic_debug_mode("warn")
     # That would also fill all new memory, to find bugs; it costs time and changes no number.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

@@ -170,15 +170,17 @@ def stream(
     budget_s: float = BUDGET_S,
     memory_mb: float = MEMORY_MB,
     heartbeat_s: float = HEARTBEAT_S,
+    on: Backend | None = None,
 ) -> Stream:
     """Run `function(*args)`, a generator of Progress, in a worker; iterate its events here.
 
     function: found by its module and name, so not a lambda or a nested function.
     budget_s: seconds of the wall clock from its beginning; then it is stopped, ended = "budget".
     memory_mb: resident memory its process may use; beyond, it is killed and OutOfMemory raised.
+    on: who serves it, if not the backend of all.
     """
     run = Run(function, args, budget_s=budget_s, memory_mb=memory_mb)
-    _current().start(run)
+    (on or _current()).start(run)
     return Stream(run, heartbeat_s)
 
 

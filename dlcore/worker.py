@@ -61,6 +61,7 @@ def _be_modest() -> None:
 
 def _work(connection: Connection, number: int, job: bytes) -> None:
     line = _Line(connection, number)
+    repeatable()  # again: the job before may have changed something
     try:
         function, args = pickle.loads(job)
         steps = function(*args)
