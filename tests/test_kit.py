@@ -162,6 +162,7 @@ def test_a_run_keeps_curves_and_frames_but_only_one_snapshot():
 
 def test_a_long_run_thins_its_frames_and_keeps_the_newest():
     run = Run(cnn.Config())
+    run.whole = True
     for event in events(1_000):
         run.add(event)
         frames = run.frames("kernels", lambda snapshot: {})

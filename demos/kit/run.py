@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from demos.widgets.recording import recent
 from dlcore.progress import Progress
 
 _MOST_FRAMES = 240  # of one recorded picture; past that every second one is let go
@@ -17,6 +18,7 @@ class Run:
 
     id: unique, so that widgets know a new run from the old one; config: the topic's Config;
     events: every Progress received, without its snapshot; snapshot: the newest one, or None;
+    whole: whether `frames` gives every frame, for a page that did not follow the run;
     ended: "" while it runs, else "done", "stopped" or "budget".
     """
 
@@ -26,6 +28,7 @@ class Run:
         self.events: list[Progress] = []
         self.snapshot: Any = None
         self.ended = ""
+        self.whole = False
         self.started = time.monotonic()
         self.finished: float | None = None
         self._frames: dict[str, list[dict[str, Any]]] = {}
@@ -79,8 +82,8 @@ class Run:
     ) -> list[dict[str, Any]]:
         """The recorded frames of one picture, with one more for the newest snapshot.
 
-        make(snapshot) gives a frame's content, or None where there is nothing to show. Old frames
-        stay the same objects, so that what is sent to the page is only what is new.
+        make(snapshot) gives a frame's content, or None where there is nothing to show. While
+        the page follows the run it is told the newest frames only and keeps the others itself.
         """
         frames = self._frames.setdefault(name, [])
         step = self.latest.step
@@ -90,4 +93,4 @@ class Run:
                 frames.append({"step": step, **made})
         if len(frames) > _MOST_FRAMES:
             frames[:] = frames[:-1:2] + frames[-1:]
-        return list(frames)
+        return list(frames) if self.whole else recent(frames)

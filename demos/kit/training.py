@@ -16,7 +16,7 @@ from demos.kit.keep import keeper
 from demos.kit.language import localise, session_language
 from demos.kit.run import Run
 from demos.kit.settings_form import SettingsForm
-from demos.widgets.line_chart import LineChart
+from demos.widgets.line_chart import LineChart, chart_run
 from demos.widgets.status import Status
 from demos.widgets.timeline import Timeline
 from dlcore.jobs import Stream, stream
@@ -94,7 +94,7 @@ class TrainingPanel:
         self.status = Status({"state": "idle"}, group=topic, elem_id=f"{topic}-status")
         self.chart = LineChart(
             {"runs": [], "panels": self.panels},
-            texts=("metrics", f"{topic}.metrics"),
+            texts=(f"{topic}.metrics", f"{topic}.settings"),
             group=topic,
             elem_id=f"{topic}-chart",
         )
@@ -173,6 +173,7 @@ class TrainingPanel:
         run = keeper.get(request, self.topic)
         if run is None:
             return {self.restore: gr.update(visible=False)}
+        run.whole = True  # this page did not see it grow
         return {**self._over(run, [], request), self.restore: gr.update(visible=False)}
 
     def _live(self, run: Run, before: list[dict[str, Any]], state: str) -> dict[Any, Any]:
@@ -182,7 +183,10 @@ class TrainingPanel:
             self.train: gr.update(interactive=ended),
             self.stop: gr.update(interactive=not ended),
             self.status: self._status(run, state),
-            self.chart: {"panels": self.panels, "runs": [*before, self._chart(run)]},
+            self.chart: {
+                "panels": self.panels,
+                "runs": [*before, self._chart(run, live=not ended)],
+            },
             self.timeline: {"run": run.id, "steps": run.steps(), "live": not ended},
             **{component: picture(run) for component, picture in self._pictures.items()},
         }
@@ -215,9 +219,10 @@ class TrainingPanel:
             "metrics": run.metrics(),
         }
 
-    def _chart(self, run: Run) -> dict[str, Any]:
+    def _chart(self, run: Run, *, live: bool = False) -> dict[str, Any]:
         settings = dataclasses.asdict(run.config)
-        return {"id": run.id, "settings": settings, "curves": run.curves()}
+        total = run.latest.total
+        return chart_run(run.id, run.curves(), settings=settings, total=total, live=live)
 
 
 # Buttons that offer a browser its last result again: (topic, button), shown when a page opens.

@@ -2,11 +2,12 @@
 
    A widget file exports `mount(host)`, host = { element, props, trigger, watch, server }, and calls
    `start(host, render)`. `render` runs once per animation frame at most: at first, on a new value,
-   on a change of language, theme or width, and when the group's timeline is scrubbed. */
+   on a change of language, theme or width, and when the group's timeline is scrubbed. `receive`,
+   if given, is called with every new value at once, also with those that are never drawn. */
 
 const positions = new Map(); // timeline group -> step being looked at; absent means "the newest"
 
-export function start({ element, props, watch }, render) {
+export function start({ element, props, watch }, render, receive = record) {
   let asked = false;
   const draw = () => {
     if (asked) return;
@@ -16,7 +17,11 @@ export function start({ element, props, watch }, render) {
       if (element.isConnected && element.clientWidth > 0) render();
     });
   };
-  watch("value", draw);
+  watch("value", () => {
+    receive(props);
+    draw();
+  });
+  receive(props);
   window.addEventListener("dl-language", draw);
   window.addEventListener("dl-theme", draw);
   window.addEventListener("dl-scrub", (event) => event.detail.group === props.group && draw());
@@ -38,16 +43,44 @@ export function words(props) {
   };
 }
 
+const writers = new Map(); // making an Intl.NumberFormat is slow, using one is not
+
+function writer(options) {
+  const key = language() + JSON.stringify(options);
+  if (!writers.has(key)) writers.set(key, new Intl.NumberFormat(language(), options));
+  return writers.get(key);
+}
+
 /* Numbers as the reader writes them: 0,25 in Vietnamese, 0.25 in English. */
 export function number(value, digits = 3) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)) {
     return value.toExponential(1).replace(".", language() === "vi" ? "," : ".");
   }
-  return new Intl.NumberFormat(language(), { maximumFractionDigits: digits }).format(value);
+  return writer({ maximumFractionDigits: digits }).format(value);
 }
 
-/* Time travel: a live widget's value may hold frames: [{ step, … }, …] in order of step. */
+/* Time travel: a live widget's value may hold { run, frames: [{ step, … }, …] }. Of one run only the
+   newest frames are sent each time (recording.py); they are joined here to those already known. */
+const recorded = new WeakMap(); // props -> { run, frames }
+const MOST_FRAMES = 480;
+
+function record(props) {
+  const { run, frames } = props.value || {};
+  if (!Array.isArray(frames)) {
+    recorded.delete(props);
+    return;
+  }
+  const sent = frames.toSorted((a, b) => a.step - b.step);
+  const known = recorded.get(props);
+  const first = sent[0]?.step ?? Infinity;
+  const same = run !== undefined && known?.run === run;
+  const before = same ? known.frames.filter((frame) => frame.step < first) : [];
+  const all = [...before, ...sent];
+  const kept = all.length > MOST_FRAMES ? all.filter((_, i) => i % 2 === 0 || i > MOST_FRAMES - 32) : all;
+  recorded.set(props, { run, frames: kept });
+}
+
 export function scrub(group, step) {
   if (step === null) positions.delete(group);
   else positions.set(group, step);
@@ -57,7 +90,7 @@ export function scrub(group, step) {
 export const position = (group) => positions.get(group) ?? null;
 
 export function frameOf(props) {
-  const frames = props.value?.frames ?? [];
+  const frames = recorded.get(props)?.frames ?? [];
   const step = position(props.group);
   if (step === null) return frames.at(-1) ?? null;
   return frames.findLast((frame) => frame.step <= step) ?? frames[0] ?? null;
@@ -94,7 +127,7 @@ function fill(element, attributes, children) {
 export function percent(value, digits = 1, least = 0) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   const options = { style: "percent", maximumFractionDigits: digits, minimumFractionDigits: least };
-  return new Intl.NumberFormat(language(), options).format(value);
+  return writer(options).format(value);
 }
 
 /* Make the children of `parent` match `items`, keeping the elements whose key stays, so that focus,

@@ -4,13 +4,12 @@
 import {
   canvasOf, keyed, node, number, percent, position, scrub, start, svg, words,
 } from "./common.js";
+import { longest, panelsOf, recorder, sharedX } from "./curves.js";
 import {
   extent, logAxis, nearest, niceAxis, path, pointAt, smooth, smoothing,
 } from "./scales.js";
 
 const MARGIN = { top: 10, right: 18, bottom: 38, left: 46 };
-const EARLIER = 5; // earlier runs drawn; more would be fog
-const SHARE = /(accuracy|precision|recall|f1)$/; // curves that are shares of one: shown in percent
 
 export function mount(host) {
   const root = canvasOf(host);
@@ -22,11 +21,13 @@ export function mount(host) {
   const note = node("div", { class: "note" });
   const log = node("button", { type: "button", class: "toggle", onclick: () => {
     state.log = !state.log;
-    redraw();
+    view.redraw();
   } });
   tools.append(note, log);
   root.append(tools, grid, runs);
-  const redraw = start(host, () => render({ host, state, word, tools, grid, runs, note, log, redraw }));
+  const view = { host, state, word, grid, runs, note, log, value: null };
+  const record = recorder();
+  view.redraw = start(host, () => render(view), () => { view.value = record(host.props.value || {}); });
 }
 
 /* Words by key; "cnn.axis.step" also finds "step", and a curve that nobody named keeps its name. */
@@ -39,19 +40,18 @@ function wordsOf(props) {
 }
 
 function render(view) {
-  const { host, state, word, grid, note, log } = view;
-  const value = host.props.value || {};
-  const all = (value.runs ?? []).slice(-1 - EARLIER);
+  const { host, state, word, grid, note, log, value } = view;
+  const all = value.runs;
   const shown = all.filter((run) => !state.out.has(run.id));
-  const panels = panelsOf(value, host.props, all);
+  const panels = panelsOf(value, host.props);
   const width = host.element.clientWidth;
   const columns = panels.length > 1 && width >= 620 ? 2 : 1;
-  const layout = { ...geometry(width, columns), word, value, state, live: all.at(-1), view };
+  const layout = { ...geometry(width, columns), word, value, state, live: value.live, view };
   layout.domain = sharedX(shown, value, panels);
   layout.group = host.props.group;
   state.layout = layout;
   grid.style.setProperty("--columns", columns);
-  const empty = !all.some((run) => Object.values(run.curves ?? {}).some((c) => c.length));
+  const empty = !all.some((run) => Object.values(run.curves).some((points) => points.length));
   grid.dataset.empty = empty ? word(host.props.empty ?? "empty") : "";
   let smoothed = false;
   keyed(grid, panels, (panel) => panel.names.join(), () => makePanel(view), (figure, panel) => {
@@ -66,46 +66,10 @@ function render(view) {
   drawCursor(view);
 }
 
-/* Which curves share a picture: as asked, else by their name without train_, test_ and so on. */
-function panelsOf(value, props, runs) {
-  const asked = value.panels ?? props.panels;
-  let groups = asked;
-  if (!groups) {
-    const byBase = new Map();
-    for (const name of new Set(runs.flatMap((run) => Object.keys(run.curves ?? {})))) {
-      const base = name.replace(/^(train|test|val|validation)_/, "");
-      byBase.set(base, [...(byBase.get(base) ?? []), name]);
-    }
-    groups = byBase.size ? [...byBase.values()] : [["loss"]];
-  }
-  const shares = value.shares ?? props.shares ?? [];
-  return groups.map((names) => ({
-    names,
-    share: names.every((name) => SHARE.test(name) || shares.includes(name)),
-  }));
-}
-
 function geometry(width, columns) {
   const outer = Math.floor((width - (columns - 1) * 20) / columns);
   const height = Math.round(Math.min(290, Math.max(190, outer * (columns > 1 ? 0.56 : 0.42))));
   return { outer, height, inner: outer - MARGIN.left - MARGIN.right, rise: height - MARGIN.top - MARGIN.bottom };
-}
-
-/* All panels share x, and a run that says how long it will be gets its whole axis at once. */
-function sharedX(runs, value, panels) {
-  const names = new Set(panels.flatMap((panel) => panel.names));
-  let [lo, hi] = [Infinity, -Infinity];
-  for (const run of runs) {
-    for (const [name, points] of Object.entries(run.curves ?? {})) {
-      if (!names.has(name) || !points.length) continue;
-      lo = Math.min(lo, points[0][0]);
-      hi = Math.max(hi, points.at(-1)[0]);
-    }
-    if (run.total) [lo, hi] = [Math.min(lo, 0), Math.max(hi, run.total)];
-  }
-  for (const mark of value.marks ?? []) hi = Math.max(hi, mark.x);
-  if (lo > 0 && lo <= hi * 0.05) lo = 0;
-  return lo < hi ? [lo, hi] : [Math.min(lo, 0) || 0, Math.max(hi, 1) || 1];
 }
 
 /* ---- one panel ---- */
@@ -129,7 +93,7 @@ function drawPanel(figure, panel, runs, layout) {
   const { outer, height, inner, rise, domain, state, word, live } = layout;
   const log = state.log && !panel.share;
   const names = panel.names.filter((name) => !state.hidden.has(name));
-  const curves = runs.flatMap((run) => names.map((name) => run.curves?.[name] ?? []));
+  const curves = runs.flatMap((run) => names.map((name) => run.curves[name] ?? []));
   const axisY = verticalAxis(curves, panel, log, rise);
   const axisX = niceAxis(domain[0], domain[1], inner / 75);
   const x = (v) => MARGIN.left + ((v - domain[0]) / (domain[1] - domain[0])) * inner;
@@ -150,7 +114,7 @@ function drawPanel(figure, panel, runs, layout) {
     const isLive = run === live;
     const colour = (name) => `--colour: var(--dl-series-${(panel.names.indexOf(name) % 6) + 1})`;
     for (const name of names) {
-      const points = run.curves?.[name] ?? [];
+      const points = run.curves[name] ?? [];
       if (!points.length) continue;
       const half = smoothing(points);
       const line = pixels(half ? smooth(points, half) : points);
@@ -168,7 +132,7 @@ function drawPanel(figure, panel, runs, layout) {
   parts.live.replaceChildren(...front);
   parts.tags.replaceChildren(...tags);
   drawLegend(legend, panel, layout, format);
-  const last = names.map((name) => `${word(name)} ${format(live?.curves?.[name]?.at(-1)?.[1])}`);
+  const last = names.map((name) => `${word(name)} ${format(live?.curves[name]?.at(-1)?.[1])}`);
   picture.setAttribute("aria-label", `${word("chart")}: ${last.join(", ")}`);
   return smoothed;
 }
@@ -185,7 +149,7 @@ function tag(line, run, layout) {
   const right = x > layout.outer - MARGIN.right - 14;
   return svg("text", {
     x: right ? x - 2 : x + 4, y: right ? y - 5 : y + 4, "text-anchor": right ? "end" : "start",
-  }, String(runs.indexOf(run) + 1));
+  }, String(layout.value.earlier + runs.indexOf(run) + 1));
 }
 
 function verticalAxis(curves, panel, log, rise) {
@@ -247,7 +211,7 @@ function drawLegend(legend, panel, layout, format) {
     } },
     node("i"), node("span", { class: "name" }), node("output"),
   ), (button, name, index) => {
-    const points = live?.curves?.[name] ?? [];
+    const points = live?.curves[name] ?? [];
     const point = step === null ? points.at(-1) : pointAt(points, step);
     button.style.setProperty("--colour", `var(--dl-series-${(index % 6) + 1})`);
     button.setAttribute("aria-pressed", String(!state.hidden.has(name)));
@@ -257,13 +221,13 @@ function drawLegend(legend, panel, layout, format) {
 }
 
 /* One button a run, with the settings in which the runs differ. */
-function drawRuns({ runs, state, word, redraw, host }, all) {
+function drawRuns({ runs, state, word, redraw, value }, all) {
   const listed = all.length > 1 ? all.toReversed() : [];
   const names = new Set(all.flatMap((run) => Object.keys(run.settings ?? {})));
   const differing = [...names].filter(
     (name) => new Set(all.map((run) => JSON.stringify(run.settings?.[name]))).size > 1,
   );
-  const total = host.props.value?.runs?.length ?? 0;
+  const total = value.earlier + all.length;
   keyed(runs, listed, (run) => run.id, (run) => node(
     "button",
     {
@@ -305,14 +269,14 @@ function listen(view, picture) {
     const box = picture.getBoundingClientRect();
     const share = ((event.clientX - box.left) * (layout.outer / box.width) - MARGIN.left) / layout.inner;
     const [lo, hi] = layout.domain;
-    return nearest(longest(layout), lo + Math.min(1, Math.max(0, share)) * (hi - lo))?.[0] ?? null;
+    return nearest(longest(layout.value, state.out), lo + Math.min(1, Math.max(0, share)) * (hi - lo))?.[0] ?? null;
   };
   const point = (x) => {
     state.x = x;
     drawCursor(view);
   };
   const travel = (x) => {
-    const points = longest(state.layout);
+    const points = longest(state.layout.value, state.out);
     if (host.props.group && x !== null) scrub(host.props.group, x === points.at(-1)?.[0] ? null : x);
   };
   const touch = (event) => event.pointerType === "touch";
@@ -337,7 +301,7 @@ function listen(view, picture) {
   picture.addEventListener("pointerleave", (event) => !touch(event) && point(null));
   picture.addEventListener("blur", () => point(null));
   picture.addEventListener("keydown", (event) => {
-    const points = longest(state.layout);
+    const points = longest(state.layout.value, state.out);
     const here = points.findIndex((p) => p[0] === state.x);
     const big = Math.max(1, Math.round(points.length / 20));
     const to = {
@@ -350,13 +314,6 @@ function listen(view, picture) {
     event.preventDefault();
     point(points[Math.min(points.length - 1, Math.max(0, to))][0]);
   });
-}
-
-/* The curve with the most points decides where the crosshair can stop. */
-function longest({ live, value, state }) {
-  const runs = state.out.has(live?.id) ? value.runs ?? [] : [live];
-  const curves = runs.flatMap((run) => Object.values(run?.curves ?? {}));
-  return curves.reduce((best, points) => (points.length > best.length ? points : best), []);
 }
 
 /* Hovering wins over scrubbing: the line follows the finger, and goes back when it leaves. */
@@ -373,7 +330,7 @@ function drawCursor({ grid, state, host, word }) {
     }
     const at = figure.dl.x(x);
     const found = figure.dl.names
-      .map((name) => [name, pointAt(layout.live.curves?.[name] ?? [], x)])
+      .map((name) => [name, pointAt(layout.live.curves[name] ?? [], x)])
       .filter(([, point]) => point && !state.out.has(layout.live.id));
     const colour = (name) => `--colour: var(--dl-series-${(figure.dl.panel.names.indexOf(name) % 6) + 1})`;
     parts.cursor.replaceChildren(
@@ -381,22 +338,22 @@ function drawCursor({ grid, state, host, word }) {
       ...found.filter(([, point]) => Number.isFinite(figure.dl.y(point[1]))).map(([name, point]) =>
         svg("circle", { cx: figure.dl.x(point[0]), cy: figure.dl.y(point[1]), r: 3.5, style: colour(name) })),
     );
-    if (!tip.hidden) fillTip(figure, x, at, { layout, host, word, colour, found });
+    if (!tip.hidden) fillTip(figure, x, at, { layout, word, colour, found });
   }
 }
 
 /* Every visible curve at this step: a row a curve, a column a run when there are several. */
-function fillTip(figure, x, at, { layout, host, word, colour, found }) {
+function fillTip(figure, x, at, { layout, word, colour, found }) {
   const { tip, names, format } = figure.dl;
-  const all = host.props.value?.runs ?? [];
-  const runs = all.filter((run) => layout.value.runs.slice(-4).includes(run) && !layout.state.out.has(run.id)).reverse();
+  const { runs: all, earlier } = layout.value;
+  const runs = all.slice(-4).filter((run) => !layout.state.out.has(run.id)).reverse();
   const title = `${word(layout.value.x_label ?? layout.value.x ?? "step")} ${number(x, 4)}`;
   const head = runs.length > 1 ? [node("tr", {}, node("th", {}, title), runs.map((run) =>
-    node("th", { class: "run" }, run === layout.live ? word("now") : String(all.indexOf(run) + 1))))]
+    node("th", { class: "run" }, run === layout.live ? word("now") : String(earlier + all.indexOf(run) + 1))))]
     : [node("tr", {}, node("th", { colspan: 2 }, title))];
   const rows = names.map((name) => node("tr", {},
     node("td", {}, node("i", { style: colour(name) }), word(name)),
-    runs.map((run) => node("td", { class: "value" }, format(pointAt(run.curves?.[name] ?? [], x)?.[1])))));
+    runs.map((run) => node("td", { class: "value" }, format(pointAt(run.curves[name] ?? [], x)?.[1])))));
   tip.replaceChildren(node("table", {}, head, rows));
   const scale = figure.dl.picture.getBoundingClientRect().width / layout.outer;
   const left = at * scale > tip.parentElement.clientWidth / 2;

@@ -61,9 +61,13 @@ export function smoothing(points) {
   return jumps / (points.length - 2) > 0.01 * (range[1] - range[0]) ? half : 0;
 }
 
+const smoothed = new WeakMap(); // a curve that no longer grows is smoothed once
+
 /* A moving average over ±half points. At the start the window shrinks evenly, so that the first
    value stays the first; at the end it looks back only, so that a live curve does not wriggle. */
 export function smooth(points, half) {
+  const known = smoothed.get(points);
+  if (known?.half === half) return known.line;
   const sums = [0];
   const counts = [0];
   for (const [, y] of points) {
@@ -71,12 +75,14 @@ export function smooth(points, half) {
     sums.push(sums.at(-1) + (fine ? y : 0));
     counts.push(counts.at(-1) + (fine ? 1 : 0));
   }
-  return points.map(([x], i) => {
+  const line = points.map(([x], i) => {
     const from = i - Math.min(half, i);
     const to = Math.min(points.length, i + Math.min(half, i) + 1);
     const count = counts[to] - counts[from];
     return [x, count ? (sums[to] - sums[from]) / count : null];
   });
+  smoothed.set(points, { half, line });
+  return line;
 }
 
 /* An SVG path through points [x, y] already in pixels. More points than pixels are thinned to the
