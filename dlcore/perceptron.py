@@ -7,6 +7,7 @@ Look at `Neuron.learn`: both rules are the same line of code. Then look at `why_
 line separates XOR, and the four inequalities say so. A hidden layer (`TwoLayers`) bends the line.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,7 +33,8 @@ CORNERS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
 class Config(Settings):
     """How to train. These defaults learn all 14 learnable functions from every random start."""
 
-    function: str = setting("AND", choices=tuple(FUNCTIONS))
+    # What to learn: a truth table, or "points", which come in a Task.
+    function: str = setting("AND", choices=(*FUNCTIONS, "points"))
     rule: str = setting("rosenblatt", choices=("rosenblatt", "sigmoid"))
     lr: float = setting(0.5, low=0.001, high=10.0)
     epochs: int = setting(100, low=1, high=2_000)
@@ -53,7 +55,10 @@ HIDDEN = Config(function="XOR", rule="sigmoid", lr=1.0, epochs=300, order="all_a
 
 @dataclass(frozen=True)
 class Points:
-    """Labelled points of the plane. inputs: float64 (N, 2); labels: float64 (N,), 0 or 1."""
+    """Labelled points of the plane. inputs: float64 (N, 2); labels: float64 (N,), 0 or 1.
+
+    Labels may also be (S, N): then each of S networks has a teacher of its own.
+    """
 
     inputs: Tensor
     labels: Tensor
@@ -104,7 +109,7 @@ class Neuron(nn.Module):
         output = self(extended)  # (S, B)
         error = points.labels - output  # (S, B)
         change = lr * error @ extended / len(extended)  # (S, 3), the mean over the points
-        self.weights += change
+        self.weights.add_(change)
         return output, change
 
     def lines(self) -> Tensor:
@@ -169,7 +174,7 @@ def activate(score: Tensor, rule: str) -> Tensor:
 
 
 def cross_entropy(score: Tensor, labels: Tensor) -> Tensor:
-    """Scores (S, N), labels (N,) -> (S,), the mean over the points."""
+    """Scores (S, N), labels (N,) or (S, N) -> (S,), the mean over the points."""
     each = F.binary_cross_entropy_with_logits(score, labels.expand_as(score), reduction="none")
     return each.mean(dim=1)
 
@@ -205,20 +210,28 @@ class Update:
 
 
 def train(
-    model: Model, points: Points, config: Config, *, done: int = 0, updates: int | None = None
+    model: Model,
+    points: Points,
+    config: Config,
+    *,
+    done: int = 0,
+    updates: int | None = None,
+    seen: dict[tuple[float, ...], int] | None = None,
 ) -> Iterator[Progress]:
     """Train in place, one `Progress` per update. Continues after `done` updates, where it stood.
+
+    seen: the memory of `find_circle`, to be handed on from one part of a run to the next.
 
     It ends after `config.epochs` epochs, or `updates` updates if given, and earlier when nothing
     can change any more: Rosenblatt's neuron makes no mistake, or its weights go round in a circle.
     """
-    per_epoch = 1 if config.order == "all_at_once" else len(points.labels)
+    per_epoch = 1 if config.order == "all_at_once" else len(points.inputs)
     end = done + (config.epochs * per_epoch if updates is None else updates)
     nothing = torch.empty(0)
     yield _progress(model, points, START, nothing, nothing, nothing, step=done, total=end)
-    seen: dict[tuple[float, ...], int] = {}
+    seen = {} if seen is None else seen
     for step in range(done + 1, end + 1):
-        sample = _sample(step - 1, len(points.labels), config)
+        sample = _sample(step - 1, len(points.inputs), config)
         shown = points if sample == TOGETHER else _one(points, sample)
         output, change = model.learn(shown, config.lr)
         epoch_ends = step % per_epoch == 0
@@ -229,7 +242,7 @@ def train(
         progress = _progress(
             model, points, sample, output, error, change, step=step, total=end, circle=circle
         )
-        all_right = bool((progress.snapshot.right == len(points.labels)).all())
+        all_right = bool((progress.snapshot.right == len(points.inputs)).all())
         finished = model.rule == "rosenblatt" and epoch_ends and all_right
         yield progress
         if finished or circle:
@@ -247,7 +260,7 @@ def _sample(step: int, count: int, config: Config) -> int:
 
 
 def _one(points: Points, index: int) -> Points:
-    return Points(points.inputs[index : index + 1], points.labels[index : index + 1])
+    return Points(points.inputs[index : index + 1], points.labels[..., index : index + 1])
 
 
 def _progress(
@@ -265,10 +278,10 @@ def _progress(
     with torch.no_grad():
         right = ((model.score(points.extended) > 0) == (points.labels > 0.5)).sum(dim=1)  # (S,)
         loss = model.loss(points)  # (S,)
-    accuracy = right.double().mean().item() / len(points.labels)
+    accuracy = right.double().mean().item() / len(points.inputs)
     metrics = {"loss": loss.mean().item(), "accuracy": accuracy}
     if len(right) > 1:  # the share of the networks that answer every point right
-        metrics["all_right"] = (right == len(points.labels)).double().mean().item()
+        metrics["all_right"] = (right == len(points.inputs)).double().mean().item()
     after = model.parameters_row()
     update = Update(sample, output, error, change, after, right, loss, circle)
     return Progress(step, total, metrics, update)
@@ -298,6 +311,17 @@ class Task:
     updates: int | None = None
 
 
+def line_through(p: tuple[float, float], q: tuple[float, float], length: float) -> Tensor:
+    """Weights (1, 3) of the line through p and q that says 1 on the left of the way from p to q.
+
+    length: of (w₁, w₂). The line is the same for any length, but a longer vector is surer.
+    """
+    normal = torch.tensor([p[1] - q[1], q[0] - p[0]], dtype=torch.float64)
+    normal = normal / normal.norm() * length
+    bias = -(normal[0] * p[0] + normal[1] * p[1])
+    return torch.stack([normal[0], normal[1], bias])[None]
+
+
 def to_points(rows: Sequence[tuple[float, float, int]]) -> Points:
     table = torch.tensor([list(row) for row in rows], dtype=torch.float64)  # (N, 3)
     return Points(table[:, :2], table[:, 2])
@@ -306,10 +330,55 @@ def to_points(rows: Sequence[tuple[float, float, int]]) -> Points:
 def job(task: Task | Config) -> Iterator[Progress]:
     """A whole run, from a Config (its truth table, its seed's weights) or a Task."""
     if isinstance(task, Config):
+        if task.function == "points":
+            raise ValueError("points of one's own come in a Task")
         return train(build(task), truth_table(task.function), task)
     model = restore(torch.tensor([task.start], dtype=torch.float64), task.config)
     points = to_points(task.points)
     return train(model, points, task.config, done=task.done, updates=task.updates)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What training made of one of the 16 functions."""
+
+    learned: bool
+    updates: int  # until all four answers were right, looked at after every epoch; else all
+    changes: int  # how many of them moved the line
+    right: int  # of the four answers
+    period: int  # updates after which the weights come back; 0: they were not seen to
+    weights: tuple[float, float, float]
+
+
+def survey(config: Config) -> dict[str, Verdict]:
+    """Train one neuron on each of the 16 functions, all sixteen side by side as one batch."""
+    tables = torch.tensor(list(FUNCTIONS.values())).double()  # (16, 4)
+    points = Points(torch.tensor(CORNERS).double(), tables)
+    alone = dataclasses.replace(config, hidden=0)
+    first = build(alone).parameters_row().expand(16, 3)  # everyone starts from the same weights
+    events = [e.snapshot for e in train(restore(first, alone), points, alone)][1:]
+    right = torch.stack([event.right for event in events])  # (T, 16)
+    moved = torch.stack([event.change.abs().sum(dim=1) > 0 for event in events])  # (T, 16)
+    weights = torch.stack([event.after for event in events])  # (T, 16, 3)
+    per_epoch = 1 if config.order == "all_at_once" else 4
+    verdicts = {}
+    for i, name in enumerate(FUNCTIONS):
+        ends = range(per_epoch - 1, len(events), per_epoch)
+        # A sigmoid never stops moving, so it has learned when its answers stay right.
+        good = [t for t in ends if bool((right[t:, i] == 4).all())]
+        last = good[0] if good else len(events) - 1
+        period = 0
+        if not good and config.rule == "rosenblatt" and config.order != "shuffled":
+            seen: dict[tuple[float, ...], int] = {}
+            circles = (find_circle(seen, t + 1, weights[t, i]) for t in ends)
+            found = next((circle for circle in circles if circle), (0, 0))
+            period = found[1] - found[0]
+        w1, w2, b = weights[last, i].tolist()
+        changes = int(moved[: last + 1, i].sum())
+        verdicts[name] = Verdict(
+            bool(good), last + 1, changes, int(right[last, i]), period, (w1, w2, b)
+        )
+    return verdicts
 
 
 def why_impossible(labels: Sequence[int]) -> tuple[int, int, int] | None:

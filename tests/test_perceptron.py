@@ -19,7 +19,9 @@ from dlcore.perceptron import (
     TwoLayers,
     build,
     job,
+    line_through,
     restore,
+    survey,
     to_points,
     train,
     truth_table,
@@ -129,6 +131,40 @@ def test_what_cannot_be_separated_is_what_training_fails_on_and_the_inequalities
     learned = last.metrics["accuracy"] == 1.0
     assert learned == (function not in IMPOSSIBLE)
     assert (why_impossible(FUNCTIONS[function]) is None) == learned
+
+
+@pytest.mark.parametrize("rule", ["rosenblatt", "sigmoid"])
+def test_sixteen_trained_side_by_side_are_sixteen_trained_alone(rule: str) -> None:
+    config = Config(rule=rule, seed=4)
+    verdicts = survey(config)
+    for function, verdict in verdicts.items():
+        events = list(job(dataclasses.replace(config, function=function)))
+        assert verdict.learned == (function not in IMPOSSIBLE)
+        assert verdict.learned == (events[-1].metrics["accuracy"] == 1.0)
+        if rule == "rosenblatt" and verdict.learned:
+            assert verdict.updates == events[-1].step
+            assert verdict.changes == sum(bool(e.snapshot.change.abs().sum()) for e in events)
+            assert list(verdict.weights) == events[-1].snapshot.after[0].tolist()
+        if rule == "rosenblatt" and not verdict.learned:
+            first, again = events[-1].snapshot.circle
+            assert verdict.period == again - first > 0
+
+
+def test_the_survey_of_the_tutorials_settings_finds_most_functions_unlearned() -> None:
+    verdicts = survey(TUTORIAL)
+    assert sum(verdict.learned for verdict in verdicts.values()) < 12
+    assert all(verdict.period == 0 for verdict in verdicts.values())
+
+
+def test_a_line_through_two_points() -> None:
+    p, q = (0.5, -1.0), (-0.25, 2.0)
+    weights = line_through(p, q, 3.0)
+    model = restore(weights, Config())
+    ends = to_points([(*p, 0), (*q, 0)])
+    assert model.score(ends.extended).abs().max() < 1e-12
+    assert weights[0, :2].norm().item() == pytest.approx(3.0)
+    left, right = to_points([(-1.0, 0.0, 1), (1.0, 0.5, 0)]).extended  # going up, left is west
+    assert model.score(left[None]).item() > 0 > model.score(right[None]).item()
 
 
 def test_xors_contradiction() -> None:
