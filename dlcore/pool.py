@@ -33,10 +33,10 @@ START_S = 60.0
 class _Worker:
     """A worker process and our end of its pipe."""
 
-    def __init__(self) -> None:
+    def __init__(self, prepare: bool) -> None:
         self.connection, theirs = _context.Pipe()
         self.process = _context.Process(
-            target=serve, args=(theirs,), name="dlcore-worker", daemon=True
+            target=serve, args=(theirs, prepare), name="dlcore-worker", daemon=True
         )
         self.process.start()
         theirs.close()  # so that the worker's death is the pipe's end
@@ -84,9 +84,10 @@ class _End:
 class Pool:
     """Worker processes, started when first needed; runs wait for a free one in their order."""
 
-    def __init__(self, size: int | None = None) -> None:
+    def __init__(self, size: int | None = None, *, prepare: bool = True) -> None:
         # Two even on one core: one person's long training must not make all others wait.
         self.size = size or max(2, min(4, cores()))
+        self._prepare = prepare  # workers load what a training needs before one is asked for
         self._changed = threading.Condition()
         self._starting = threading.Lock()  # a worker half-started could not be ended
         self._queue: deque[Run] = deque()
@@ -171,7 +172,7 @@ class Pool:
             with self._starting:
                 if self._shut:
                     raise WorkerDied("the pool was shut down")
-                worker = _Worker()
+                worker = _Worker(self._prepare)
                 self._all.add(worker)
                 return worker
         except BaseException:

