@@ -16,4 +16,4 @@ def server() -> Iterator[Server]:
     with serving() as running:
         yield running
         assert running.alive, f"the app died:\n{running.log}"
-    assert "Traceback (most recent call last)" not in running.log
+        assert "Traceback (most recent call last)" not in running.log, running.log
