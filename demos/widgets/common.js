@@ -123,6 +123,9 @@ function fill(element, attributes, children) {
   return element;
 }
 
+/* A setting as it was typed: 0.0005, not 5e-4. */
+export const amount = (value) => writer({ maximumSignificantDigits: 6 }).format(value);
+
 /* 0.9871 as 98.71% (98,71% in Vietnamese). */
 export function percent(value, digits = 1, least = 0) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";

@@ -2,7 +2,7 @@
    faint behind the live one. What is drawn is described in line_chart.py. */
 
 import {
-  canvasOf, keyed, node, number, percent, position, scrub, start, svg, words,
+  amount, canvasOf, keyed, node, number, percent, position, scrub, start, svg, words,
 } from "./common.js";
 import { longest, panelsOf, recorder, sharedX } from "./curves.js";
 import {
@@ -95,7 +95,7 @@ function drawPanel(figure, panel, runs, layout) {
   const names = panel.names.filter((name) => !state.hidden.has(name));
   const curves = runs.flatMap((run) => names.map((name) => run.curves[name] ?? []));
   const axisY = verticalAxis(curves, panel, log, rise);
-  const axisX = niceAxis(domain[0], domain[1], inner / 75);
+  const axisX = niceAxis(domain[0], domain[1], inner / 64);
   const x = (v) => MARGIN.left + ((v - domain[0]) / (domain[1] - domain[0])) * inner;
   const flat = (v) => (v - axisY.lo) / (axisY.hi - axisY.lo);
   const bent = (v) => Math.log(v / axisY.lo) / Math.log(axisY.hi / axisY.lo);
@@ -255,7 +255,7 @@ function drawRuns({ runs, state, word, redraw, value }, all) {
 
 function setting(value, word) {
   if (typeof value === "boolean") return word(value ? "on" : "off");
-  if (typeof value === "number") return number(value, 6);
+  if (typeof value === "number") return Math.abs(value) < 1e-6 ? number(value) : amount(value);
   return value === undefined || value === null ? "–" : word(String(value));
 }
 

@@ -15,7 +15,7 @@ export function niceAxis(lo, hi, count) {
 /* 0.30000000000000004 is 0.3. */
 const clean = (value, step) => Number(value.toFixed(Math.max(0, 2 - Math.floor(Math.log10(step)))));
 
-/* Whole powers of ten, with 2 and 5 between them when there are few. */
+/* Powers of ten, with 2 and 5 or with 3 between them while there is room. */
 export function logAxis(lo, hi, count) {
   if (!(lo > 0) || !(hi > 0)) [lo, hi] = [0.1, 1];
   const all = (factors) => {
@@ -27,12 +27,12 @@ export function logAxis(lo, hi, count) {
     const last = ticks.findIndex((tick) => tick >= hi * 0.9999);
     return ticks.slice(Math.max(0, first), last + 1);
   };
-  let ticks = all([1, 2, 5]);
-  const ends = [ticks[0], ticks.at(-1)];
-  if (ticks.length > count + 1) ticks = all([1]).filter((t) => t >= ends[0] && t <= ends[1]);
-  const every = Math.ceil(ticks.length / (count + 1));
-  ticks = ticks.filter((_, i) => i % every === 0);
-  return { lo: ends[0], hi: Math.max(ends[1], ends[0] * 2), ticks, step: 0 };
+  const fine = all([1, 2, 5]);
+  const [first, last] = [fine[0], Math.max(fine.at(-1), fine[0] * 2)];
+  const sets = [fine, all([1, 3]), all([1])].map((set) => set.filter((t) => t >= first && t <= last));
+  const ticks = sets.find((set) => set.length <= count + 2) ?? sets[2];
+  const every = Math.ceil(ticks.length / (count + 2));
+  return { lo: first, hi: last, ticks: ticks.filter((_, i) => i % every === 0), step: 0 };
 }
 
 /* The smallest and largest finite y; `usable` leaves points out (a logarithm needs y > 0). */
