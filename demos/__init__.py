@@ -51,7 +51,7 @@ def build_app() -> gr.Blocks:
 def launch(
     app: gr.Blocks,
     *,
-    host: str = "127.0.0.1",
+    host: str | None = None,
     port: int | None = None,
     mcp: bool = False,
     block: bool = True,
