@@ -15,7 +15,8 @@ export function mount(host) {
   const say = words(host.props);
   const grid = node("div", { class: "grid", role: "group" });
   const why = node("div", { class: "why" });
-  canvasOf(host).append(grid, why);
+  const caption = node("p", { class: "caption" });
+  canvasOf(host).append(grid, caption, why);
   grid.addEventListener("keydown", (event) => {
     const cards = [...grid.children];
     const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
@@ -31,6 +32,7 @@ export function mount(host) {
     if (!value) return;
     grid.setAttribute("aria-label", say("map"));
     keyed(grid, value.functions, (f) => f.name, make, (card, f) => fill(card, f, value.selected));
+    caption.textContent = captionOf(value.settings, say);
     explain(why, value.functions.find((f) => f.name === value.selected), say);
   }
 
@@ -49,6 +51,13 @@ export function mount(host) {
     card.setAttribute("aria-pressed", String(f.name === selected));
     card.title = `${f.table.join(" ")} — ${verdict.textContent}`;
   }
+}
+
+/* With which settings the verdicts were found: they are about these, not about the function alone. */
+function captionOf(settings, say) {
+  if (!settings) return say("untried");
+  const words = { rule: say(`rules.${settings.rule}`), order: say(`orders.${settings.order}`) };
+  return say("tried", { ...words, lr: number(settings.lr), epochs: number(settings.epochs, 0), seed: number(settings.seed, 0) });
 }
 
 function pictureOf(f) {

@@ -48,19 +48,22 @@ export function mount(host) {
     const value = host.props.value;
     if (!value) return;
     const at = current();
-    const key = `${value.run} ${rows()[at]?.[0]}`;
-    if (key !== shownStep) {
-      shownStep = key;
-      follow(at);
-    }
     const names = NAMES[value.kind];
     head.replaceChildren(...names.map((name) => node("th", { scope: "col", title: say(`${name}_hint`) }, say(name))));
+    fill(value, at, names);
+    const key = `${value.run} ${rows()[at]?.[0]}`;
+    if (key === shownStep) return;
+    shownStep = key;
+    if (follow(at)) fill(value, at, names);
+  }
+
+  function fill(value, at, names) {
     const first = Math.max(0, Math.floor(scroller.scrollTop / ROW_PX) - SPARE);
     const last = Math.min(rows().length, first + Math.ceil(scroller.clientHeight / ROW_PX) + 2 * SPARE);
-    const gap = (count) => node("tr", { class: "gap", "aria-hidden": "true" },
-      node("td", { colspan: names.length, style: `height:${count * ROW_PX}px` }));
+    const gap = (count) => (count > 0 ? [node("tr", { class: "gap", "aria-hidden": "true" },
+      node("td", { colspan: names.length, style: `height:${count * ROW_PX}px` }))] : []);
     const shown = rows().slice(first, last).map((row, i) => draw(row, first + i === at, value));
-    body.replaceChildren(gap(first), ...shown, gap(rows().length - last));
+    body.replaceChildren(...gap(first), ...shown, ...gap(rows().length - last));
     table.setAttribute("aria-rowcount", rows().length + 1);
     scroller.setAttribute("aria-label", say("ledger"));
   }
@@ -68,9 +71,11 @@ export function mount(host) {
   /* Keep the current row in sight, without taking the page along. */
   function follow(at) {
     const top = at * ROW_PX;
-    const room = scroller.clientHeight - 2 * ROW_PX;
+    const room = scroller.clientHeight - 2 * ROW_PX; // less the head, which covers the top row
+    const before = scroller.scrollTop;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (top > scroller.scrollTop + room) scroller.scrollTop = top - room;
+    return scroller.scrollTop !== before;
   }
 
   function draw(row, isCurrent, value) {

@@ -1,6 +1,4 @@
-"""The ledger of a training: every update a row, and the row being looked at follows the timeline."""
-
-from typing import Any
+"""The ledger of a training: every update a row, followed along the timeline."""
 
 from demos.widgets.base import Widget
 

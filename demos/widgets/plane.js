@@ -139,7 +139,7 @@ function drawAxes({ layers, geometry: g }) {
 
 /* ---- what the network says over the plane ---- */
 
-const tone = (output) => rgb(diverging((output - 0.5) * 1.1));
+const tone = (output) => rgb(diverging((output - 0.5) * 0.9));
 
 function drawSide(view, value, frame) {
   const { side, field, gradient, geometry: g, decoded, host } = view;
@@ -149,7 +149,7 @@ function drawSide(view, value, frame) {
     const [, rows, columns] = decoded.field.shape;
     const at = latest(value.field.steps, position(host.props.group));
     const values = decoded.field.data.subarray(at * rows * columns, (at + 1) * rows * columns);
-    paint(field, values, columns, rows, (v) => diverging((v / 255 - 0.5) * 1.1));
+    paint(field, values, columns, rows, (v) => diverging((v / 255 - 0.5) * 0.9));
     return;
   }
   if (!frame.lines.length || !value.ramp?.length) return;
@@ -224,7 +224,10 @@ function told({ say, film }, value, frame) {
 
 function endingOf({ say }, value, frame) {
   if (!value.ended) return "";
-  const values = { step: number(frame.step, 0) };
+  const values = {
+    step: number(frame.step, 0), total: number(value.points.length, 0),
+    good: number(value.good, 0), starts: number(value.starts, 0),
+  };
   if (value.circle) {
     values.first = number(value.circle[0], 0);
     values.period = number(value.circle[1] - value.circle[0], 0);

@@ -1,4 +1,4 @@
-"""A plane with labelled points, the line of a neuron or the field of a network, and a hand on it."""
+"""A plane with labelled points, a neuron's line or a network's field, and a hand on them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,19 +25,21 @@ class Plane(Widget):
 
     value = {
         "run": "a1b2", "view": [low, high], "points": [[x1, x2, label], …], "editable": true,
-        "steps": [0, 1, …], "right": [2, 3, …],      one of each per frame (T)
-        "samples": [-2, 0, 1, …],                    the point an update looked at; below 0: none
-        "lines": packed f4 (T, H, 3),                w1, w2, b of each line
-        "outputs": packed f4 (T, N),                 the network's answer to each point
-        "ramp": [[score, output], …],                how a single neuron's output follows its score
-        "field": {"steps", "values": packed u1 (F, 41, 41)} or null,  outputs · 255, from the top
-        "circle": [step, step] or null,              the weights of the second are those of the first
+        "steps": [0, 1, …], "right": [2, 3, …],  one of each per frame (T)
+        "samples": [-2, 0, 1, …],                the point an update looked at; below 0: none
+        "lines": packed f4 (T, H, 3),            w1, w2, b of each line
+        "outputs": packed f4 (T, N),             the network's answer to each point
+        "ramp": [[score, output], …],            how a single neuron's output follows its score
+        "field": {"steps", "values": packed u1 (F, 41, 41)} or null,  outputs · 255, top row first
+        "circle": [step, step] or null,          at the second the weights are those of the first
         "swarm": {"steps", "lines": packed f4 (F, S, 3), "right": packed u1 (F, S)} or null,
-        "play": {"token", "from", "to"} or null,     a film to start once
-        "ended": "right", "circle", "tired" or "",   why the last training stopped
+        "play": {"token", "from"} or null,       a film to start, once a token
+        "ended": why the last training stopped: a key of the words ended.*, or "",
+        "good", "starts": numbers for ended.starts
     }
-    event "points" {"points": rows}: the points were edited. event "line" {"p": [x, y], "q": [x, y]}:
-    the line was dragged; it now runs through p and q with its positive side on the left of p → q.
+    event "points" {"points": rows}: the points were edited.
+    event "line" {"p": [x, y], "q": [x, y]}: the line was dragged; it now runs through p and q, with
+    its positive side on the left of the way from p to q.
     """
 
     script = "plane"

@@ -30,7 +30,7 @@ export function pointsEditor(view) {
     remove: button("remove", () => remove(chosen)),
     undo: button("undo", undo),
   };
-  tools.append(node("span", { class: "kinds", role: "group" }, kinds), Object.values(actions));
+  tools.append(node("span", { class: "kinds", role: "group" }, kinds), ...Object.values(actions));
 
   const rows = () => points.map(([x, y, kind]) => [x, y, kind]);
   const find = (id) => points.find((point) => point[3] === id);

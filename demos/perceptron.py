@@ -1,0 +1,390 @@
+"""The perceptron tab: one neuron, its line on the plane, and every update it makes."""
+
+import dataclasses
+from typing import Any
+
+import gradio as gr
+import torch
+
+from demos.kit.code_panel import CodePanel
+from demos.kit.errors import UserError, guard
+from demos.kit.language import localise
+from demos.kit.lesson import lesson
+from demos.kit.permalink import address
+from demos.kit.settings_form import SettingsForm
+from demos.perceptron_trial import Swarm, Trial, points_of, swarm, weights_file
+from demos.widgets.bars import Bars, bars
+from demos.widgets.function_map import FunctionMap
+from demos.widgets.ledger import Ledger
+from demos.widgets.line_chart import LineChart
+from demos.widgets.plane import Plane, from_text, read_place, read_points, to_text
+from demos.widgets.timeline import Timeline
+from dlcore import perceptron
+from dlcore.perceptron import FUNCTIONS, HIDDEN, TUTORIAL, Config, line_through, survey
+
+TOPIC = "perceptron"
+_STARTS = "perceptron-starts"  # the timeline group of the 200
+_LARGEST_WEIGHT = 1e4
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def build() -> None:
+    Tab()
+
+
+class Tab:
+    """The tab's components, and the handlers that connect them."""
+
+    def __init__(self) -> None:
+        first = Trial(Config(), points_of("AND", ""))
+        self.trial = gr.State()
+        self.points = gr.Textbox(visible=False, elem_id="perceptron-points")
+        with gr.Row(elem_id="perceptron-top"):
+            with gr.Column(scale=5, min_width=300):
+                self._picture(first)
+            with gr.Column(scale=4, min_width=300):
+                self._controls(first)
+        self._curves(first)
+        self._map()
+        self._starts()
+        self.panel = CodePanel(
+            TOPIC,
+            sources=[
+                perceptron.Neuron,
+                perceptron.train,
+                perceptron.find_circle,
+                perceptron.why_impossible,
+                perceptron.TwoLayers,
+                perceptron.survey,
+                perceptron.Config,
+            ],
+            module=perceptron,
+            form=self.form,
+            record=self.trial,
+            weights=weights_file,
+        )
+        self._lesson()
+        address.register(TOPIC, {"points": self.points}, check=lambda _, v: to_text(from_text(v)))
+        self._connect()
+
+    # --- Layout ----------------------------------------------------------------------------------
+
+    def _picture(self, first: Trial) -> None:
+        self.plane = Plane(first.plane(), group=TOPIC, elem_id="perceptron-plane")
+        self.timeline = Timeline(
+            {"steps": first.steps()}, group=TOPIC, elem_id="perceptron-timeline"
+        )
+
+    def _controls(self, first: Trial) -> None:
+        with gr.Row(elem_classes="dl-buttons"):
+            self.step = _button("step")
+            self.play = _button("play")
+            self.train = _button("train", variant="primary")
+            self.reset = _button("reset")
+        with gr.Row(elem_classes="dl-settings", elem_id="perceptron-weights"):
+            self.weights = [
+                gr.Number(value, label=label, elem_id=f"perceptron-{name}", min_width=80)
+                for name, label, value in zip(
+                    ("w1", "w2", "b"), ("w₁", "w₂", "b"), _rounded(first), strict=True
+                )
+            ]
+        self.form = SettingsForm(
+            TOPIC, Config, shown=("function", "rule", "lr", "epochs"), tutorial=TUTORIAL
+        )
+        with gr.Row(elem_classes="dl-buttons"):
+            self.add_layer = _button("add_layer")
+            self.remove_layer = _button("remove_layer", visible=False)
+
+    def _curves(self, first: Trial) -> None:
+        localise(gr.Markdown(), value="perceptron.ledger_title")
+        self.ledger = Ledger(first.ledger(), group=TOPIC, elem_id="perceptron-ledger")
+        self.chart = LineChart(
+            first.chart(), texts=("perceptron.settings",), group=TOPIC, elem_id="perceptron-chart"
+        )
+
+    def _map(self) -> None:
+        localise(gr.Markdown(), value="perceptron.map_title")
+        with gr.Row(elem_classes="dl-buttons"):
+            self.survey = _button("survey")
+        self.map = FunctionMap({"selected": "AND", **_untried()}, elem_id="perceptron-map")
+
+    def _starts(self) -> None:
+        localise(gr.Markdown(), value="perceptron.starts_title")
+        with gr.Row(elem_classes="dl-buttons"):
+            self.starts = _button("starts")
+        self.swarms: list[Plane] = []
+        with gr.Column(visible=False) as self.starts_box:
+            with gr.Row():
+                for name in ("yours", "tutorial"):
+                    with gr.Column(min_width=300):
+                        localise(gr.Markdown(), value=f"perceptron.starts_{name}")
+                        self.swarms.append(Plane(group=_STARTS, elem_id=f"perceptron-swarm-{name}"))
+            self.starts_timeline = Timeline(group=_STARTS, elem_id="perceptron-starts-timeline")
+            with gr.Row():
+                with gr.Column(min_width=300):
+                    localise(gr.Markdown(), value="perceptron.distribution")
+                    self.bars = Bars(texts=("perceptron.series",), elem_id="perceptron-bars")
+                with gr.Column(min_width=300):
+                    self.starts_chart = LineChart(
+                        group=_STARTS,
+                        texts=("perceptron.series",),
+                        shares=["yours", "tutorial"],
+                        elem_id="perceptron-starts-chart",
+                    )
+            localise(gr.Markdown(), value="perceptron.starts_why")
+
+    def _lesson(self) -> None:
+        by_name = self.form.by_name
+
+        def controls(config: Config) -> dict[Any, Any]:
+            return {by_name[name]: getattr(config, name) for name in self.form.names}
+
+        lesson(
+            TOPIC,
+            experiments={
+                "patience": controls(TUTORIAL),
+                "circle": controls(Config(function="XOR")),
+                "hidden": controls(dataclasses.replace(HIDDEN, hidden=2)),
+            },
+        )
+
+    # --- Wiring ----------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        given = [self.trial, self.points, *self.form.components]
+        names = self.form.names
+        buttons = [self.add_layer, self.remove_layer]
+        shown = [self.trial, self.plane, self.ledger, self.chart, self.timeline]
+        shown += [*self.weights, *buttons, self.map]
+        loud: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 4}
+
+        def on(
+            event: Any, handler: Any, inputs: list[Any], outputs: list[Any], name: str, says: str
+        ) -> None:
+            event(
+                guard(handler, names=names),
+                inputs,
+                outputs,
+                api_name=f"perceptron_{name}",
+                api_description=says,
+                **loud,
+            )
+
+        on(self.step.click, self._step, given, shown, "step", "Make one update.")
+        on(self.train.click, self._train, given, shown, "train", "Train from the present weights.")
+        on(self.reset.click, self._reset, given, shown, "reset", "Go back to the seed's weights.")
+        self.play.click(guard(self._play, names=names), given, shown, **_QUIET)
+        gr.on(
+            [component.change for component in (*self.form.components, self.points)],
+            guard(self._show, names=names),
+            given,
+            shown,
+            trigger_mode="always_last",
+            **_QUIET,
+        )
+        typed = [self.trial, *self.weights, self.points, *self.form.components]
+        gr.on(
+            [event for number in self.weights for event in (number.submit, number.blur)],
+            guard(self._typed, names=names),
+            typed,
+            shown,
+            api_name="perceptron_weights",
+            api_description="Set w1, w2 and b by hand; training goes on from there.",
+            show_progress="hidden",
+        )
+        live = {"trigger_mode": "always_last", **_QUIET}
+        self.plane.line(guard(self._line, names=names), given, shown, **live)
+        edited = [self.points, self.form.by_name["function"]]
+        self.plane.points(guard(self._edited), None, edited, **live)
+        self.map.pick(guard(self._picked), None, self.form.by_name["function"], **_QUIET)
+        for button, layer in ((self.add_layer, True), (self.remove_layer, False)):
+            button.click(
+                guard(self._layer(layer), names=self.form.names),
+                self.form.components,
+                self.form.components,
+                **_QUIET,
+            )
+        on(
+            self.survey.click,
+            self._survey,
+            given,
+            shown,
+            "functions",
+            "Train one neuron on each of the 16 Boolean functions.",
+        )
+        on(
+            self.starts.click,
+            self._two_hundred,
+            given[1:],
+            [self.starts_box, *self.swarms, self.starts_timeline] + [self.bars, self.starts_chart],
+            "starts",
+            "Train 200 random starts as one batch, with these settings and the tutorial's.",
+        )
+
+    # --- Handlers --------------------------------------------------------------------------------
+
+    def _present(self, trial: Any, text: Any, values: tuple[Any, ...]) -> Trial:
+        """The visitor's trial, brought up to date with what the controls say."""
+        settings = self.form.config(values)
+        points = points_of(settings.function, text)
+        if not isinstance(trial, Trial):
+            return Trial(settings, points)
+        start = (settings.seed, settings.scale, settings.hidden)
+        was = (trial.settings.seed, trial.settings.scale, trial.settings.hidden)
+        if trial.points != points or start != was:
+            return Trial(settings, points, before=trial)
+        if settings != trial.settings:
+            trial.change_settings(settings)
+        return trial
+
+    def _shown(self, trial: Trial, *, film_from: int | None = None) -> dict[Any, Any]:
+        alone = not trial.settings.hidden
+        updates = {
+            self.trial: trial,
+            self.plane: trial.plane(film_from=film_from),
+            self.ledger: trial.ledger(),
+            self.chart: trial.chart(),
+            self.timeline: {"run": trial.id, "steps": trial.steps()},
+            self.add_layer: gr.update(visible=alone),
+            self.remove_layer: gr.update(visible=not alone),
+            self.map: {"selected": trial.settings.function, **(trial.survey or _untried())},
+        }
+        values = _rounded(trial) if alone else [None] * 3
+        for number, value in zip(self.weights, values, strict=True):
+            updates[number] = gr.update(value=value, interactive=alone)
+        return updates
+
+    def _show(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+        return self._shown(self._present(trial, points, values))
+
+    def _step(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+        present = self._present(trial, points, values)
+        present.advance(updates=1)
+        return self._shown(present)
+
+    def _train(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+        present = self._present(trial, points, values)
+        present.advance()
+        return self._shown(present)
+
+    def _play(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+        present = self._present(trial, points, values)
+        began = present.advance()
+        return self._shown(present, film_from=began)
+
+    def _reset(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+        fresh = Trial(self.form.config(values), self._present(trial, points, values).points)
+        if isinstance(trial, Trial):
+            fresh.earlier = [*trial.earlier, trial.curves_run()][-5:] if trial.step else []
+        return self._shown(fresh)
+
+    def _typed(
+        self, trial: Any, w1: Any, w2: Any, b: Any, points: Any, *values: Any
+    ) -> dict[Any, Any]:
+        present = self._present(trial, points, values)
+        numbers = [w1, w2, b]
+        if present.settings.hidden or numbers == _rounded(present):
+            return self._shown(present)
+        if not all(type(n) in (int, float) and abs(n) <= _LARGEST_WEIGHT for n in numbers):
+            raise UserError("perceptron.errors.weights", limit=int(_LARGEST_WEIGHT))
+        present.set_weights(torch.tensor([numbers], dtype=torch.float64))
+        return self._shown(present)
+
+    def _line(self, trial: Any, points: Any, event: gr.EventData, *values: Any) -> dict[Any, Any]:
+        present = self._present(trial, points, values)
+        data = _sent(event)
+        p, q = read_place(data.get("p")), read_place(data.get("q"))
+        if present.settings.hidden or p == q:
+            raise UserError("perceptron.errors.line")
+        length = float(present.row[0, :2].norm()) or 1.0
+        present.set_weights(line_through(p, q, length))
+        return self._shown(present)
+
+    def _edited(self, event: gr.EventData) -> dict[Any, Any]:
+        rows = read_points(_sent(event).get("points"))
+        return {self.points: to_text(rows), self.form.by_name["function"]: _named(rows)}
+
+    def _picked(self, event: gr.EventData) -> str:
+        name = _sent(event).get("function")
+        if not isinstance(name, str) or name not in FUNCTIONS:
+            raise UserError("perceptron.errors.function")
+        return name
+
+    def _layer(self, add: bool) -> Any:
+        def layer(*values: Any) -> list[Any]:
+            now = self.form.config(values)
+            base = HIDDEN if add else Config()
+            return self.form.values(dataclasses.replace(base, function=now.function, seed=now.seed))
+
+        return layer
+
+    def _survey(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+        present = self._present(trial, points, values)
+        present.survey = _tried(present.settings)
+        return self._shown(present)
+
+    def _two_hundred(self, points: Any, *values: Any) -> dict[Any, Any]:
+        settings = self.form.config(values)
+        rows = points_of(settings.function, points)
+        theirs = dataclasses.replace(TUTORIAL, function=settings.function, seed=settings.seed)
+        yours, tutorial = swarm(settings, rows), swarm(theirs, rows)
+        return {
+            self.starts_box: gr.update(visible=True),
+            self.swarms[0]: yours.value,
+            self.swarms[1]: tutorial.value,
+            self.starts_timeline: {"steps": _steps(yours, tutorial)},
+            self.bars: bars(yours.labels, {"yours": yours.shares, "tutorial": tutorial.shares}),
+            self.starts_chart: _starts_chart(yours, tutorial),
+        }
+
+
+# --- Small things --------------------------------------------------------------------------------
+
+
+def _button(name: str, **props: Any) -> gr.Button:
+    button = gr.Button(elem_id=f"perceptron-{name.replace('_', '-')}", **props)
+    return localise(button, value=f"perceptron.buttons.{name}")
+
+
+def _rounded(trial: Trial) -> list[float]:
+    return [round(weight, 4) for weight in trial.row[0].tolist()]
+
+
+def _sent(event: gr.EventData) -> dict[str, Any]:
+    data = getattr(event, "_data", None)
+    return data if isinstance(data, dict) else {}
+
+
+def _named(rows: tuple[tuple[float, float, int], ...]) -> str:
+    """The function whose truth table these points are, or "points"."""
+    same = (name for name in FUNCTIONS if set(points_of(name, "")) == set(rows) and len(rows) == 4)
+    return next(same, "points")
+
+
+def _untried() -> dict[str, Any]:
+    return {"functions": [_card(name) for name in FUNCTIONS]}
+
+
+def _card(name: str) -> dict[str, Any]:
+    table = FUNCTIONS[name]
+    why = perceptron.why_impossible(table)
+    return {"name": name, "table": list(table), "verdict": "", "line": None, "why": why}
+
+
+def _tried(config: Config) -> dict[str, Any]:
+    cards = []
+    for name, verdict in survey(config).items():
+        kind = "learned" if verdict.learned else "circle" if verdict.period else "not_yet"
+        found = dataclasses.asdict(verdict)
+        cards.append({**_card(name), **found, "verdict": kind, "line": found.pop("weights")})
+    return {"functions": cards, "settings": dataclasses.asdict(config)}
+
+
+def _steps(*swarms: Swarm) -> list[int]:
+    return sorted({step for one in swarms for step in one.value["swarm"]["steps"]})
+
+
+def _starts_chart(yours: Swarm, tutorial: Swarm) -> dict[str, Any]:
+    curves = {"yours": yours.curve, "tutorial": tutorial.curve}
+    panels = [["yours", "tutorial"]]
+    return {"runs": [{"id": "starts", "curves": curves}], "panels": panels, "x_label": "update"}
