@@ -90,7 +90,7 @@ def _bfloat16_gain(device: "torch.device") -> float:
     file = cache_dir() / "speed.json"
     key = f"{processor(device)} | {threads()} threads | torch {torch.__version__}"
     known: dict[str, float] = {}
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, TypeError):
         known = dict(json.loads(file.read_text(encoding="utf-8")))
     if not isinstance(known.get(key), float):
         known[key] = _measure_gain(device)

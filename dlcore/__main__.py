@@ -1,0 +1,260 @@
+"""dlcore in a terminal: train a topic, check the weights that ship, measure speed.
+
+    python -m dlcore train cnn --epochs 3 --out my-cnn.safetensors
+    python -m dlcore train cnn --tutorial
+    python -m dlcore train perceptron --function OR --rule sigmoid
+    python -m dlcore weights verify
+    python -m dlcore bench cnn
+
+Each command has its own --help.
+"""
+
+import argparse
+import ast
+import dataclasses
+import hashlib
+import importlib
+import re
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dlcore.progress import Progress
+from dlcore.settings import SettingError
+from dlcore.terminal import Bar
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130  # exit codes, as shells know them
+_LISTED = re.compile(r"([\w.-]+\.safetensors)\b.*?\b([0-9a-f]{64})\b")
+
+
+class UsageError(Exception):
+    """The command cannot be done as it was given; the text says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do one command; returns its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser(words)
+    flags = parser.parse_args(words)
+    try:
+        return flags.run(flags)
+    except (UsageError, SettingError) as error:
+        print(f"dlcore: {error}", file=sys.stderr)
+        return WRONG_USE
+    except (OSError, ValueError) as error:
+        print(f"dlcore: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m dlcore", description=__doc__, formatter_class=raw)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    train = commands.add_parser("train", help="train a topic and save its weights")
+    topics = train.add_subparsers(required=True, metavar="TOPIC")
+    for name in trainable():
+        # A topic's flags are its Config's fields; only the one asked for is worth loading torch.
+        topic = topics.add_parser(name, help=f"python -m dlcore train {name} --help")
+        if words[:1] == ["train"] and name in words:
+            _add_settings(topic, importlib.import_module(f"dlcore.{name}"))
+        topic.set_defaults(run=_train, topic=name)
+
+    weights = commands.add_parser("weights", help="the trained weights that ship with the app")
+    weights.add_argument(
+        "what",
+        choices=("list", "verify"),
+        help="list: what each file holds; verify: compare with the checksums in README.md",
+    )
+    weights.add_argument("--folder", type=Path, default=WEIGHTS, help="default: %(default)s")
+    weights.set_defaults(run=_weights)
+
+    bench = commands.add_parser("bench", help="measure speed, as ratios within one run")
+    bench.add_argument("rows", nargs="*", metavar="ROW", help="what to measure (default: all)")
+    bench.add_argument("--list", action="store_true", help="say which rows there are")
+    bench.add_argument("--repeat", type=int, help="how often each thing is measured")
+    bench.set_defaults(run=_bench)
+    return parser
+
+
+def trainable() -> list[str]:
+    """The topics: modules here that define `Config` and `job`. Read, not imported."""
+    names = []
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+        defined = {n.name for n in body if isinstance(n, (ast.ClassDef, ast.FunctionDef))}
+        if {"Config", "job"} <= defined:
+            names.append(file.stem)
+    return names
+
+
+def _add_settings(parser: argparse.ArgumentParser, topic: ModuleType) -> None:
+    parser.description = (topic.__doc__ or "").strip()
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        "Ctrl-C ends the training early and keeps what was learnt so far.\n"
+        "The same settings and seed give the same numbers as on the page."
+    )
+    name = topic.__name__.rpartition(".")[2]
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(f"{name}.safetensors"),
+        help="where the weights go (default: %(default)s)",
+    )
+    if hasattr(topic, "TUTORIAL"):
+        parser.add_argument(
+            "--tutorial",
+            action="store_true",
+            help="start from the tutorial's settings; others given here still count",
+        )
+    settings = parser.add_argument_group("settings")
+    for field in dataclasses.fields(topic.Config):
+        low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
+        flag = "--" + field.name.replace("_", "-")
+        if isinstance(field.default, bool):
+            settings.add_argument(
+                flag,
+                dest=field.name,
+                action=argparse.BooleanOptionalAction,
+                help=f"(default: {'yes' if field.default else 'no'})",
+            )
+            continue
+        # The bounds are not checked here but by Config, which says them in its message.
+        bounds = ", ".join(map(str, choices)) if choices else f"from {low} to {high}"
+        settings.add_argument(
+            flag,
+            dest=field.name,
+            type=str if isinstance(field.default, str) else _number,
+            metavar="NAME" if isinstance(field.default, str) else "N",
+            help=f"{bounds} (default: {field.default})",
+        )
+
+
+def _number(text: str) -> float:
+    return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+
+
+def _train(flags: argparse.Namespace) -> int:
+    topic = importlib.import_module(f"dlcore.{flags.topic}")
+    names = [field.name for field in dataclasses.fields(topic.Config)]
+    given = {n: v for n in names if (v := getattr(flags, n)) is not None}
+    start = topic.TUTORIAL if getattr(flags, "tutorial", False) else topic.Config()
+    config = dataclasses.replace(start, **given)
+    if flags.out.suffix != ".safetensors":
+        raise UsageError(f"--out must end in .safetensors, not {flags.out.name!r}")
+    if flags.out.is_dir():
+        raise UsageError(f"--out is a folder: {flags.out}")
+    flags.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
+
+    from dlcore.checkpoint import save
+    from dlcore.device import repeatable
+
+    repeatable()
+    # A terminal that is closed, or a `kill`, ends a training like Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    last, metrics, interrupted = _watch(topic.job(config))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # saving takes an instant; let it be whole
+    if last is None or last.snapshot is None:
+        print("interrupted before anything was learnt; nothing saved", file=sys.stderr)
+        return INTERRUPTED
+    state = _state(topic, config, last.snapshot)
+    save(flags.out, state, topic=flags.topic, config=config, metrics=metrics)
+    if interrupted:
+        print(
+            f"interrupted at step {last.step} of {last.total}; the network of that step is", end=" "
+        )
+    print(f"saved in {flags.out}")
+    return INTERRUPTED if interrupted else DONE
+
+
+def _watch(steps: Iterator[Progress]) -> tuple[Progress | None, dict[str, float], bool]:
+    """Show a training until its end: its last event with a network, all metrics, interrupted?"""
+    last: Progress | None = None
+    metrics: dict[str, float] = {}
+    with Bar(sys.stdout) as bar:
+        try:
+            for event in steps:
+                metrics.update(event.metrics)
+                last = event if event.snapshot is not None else last
+                bar.show(event, metrics)
+        except KeyboardInterrupt:
+            return last, metrics, True
+    return last, metrics, False
+
+
+def _state(topic: ModuleType, config: Any, snapshot: Any) -> Mapping[str, Any]:
+    """The weights in a snapshot: named in `state`, or the perceptron's one row of them."""
+    if hasattr(snapshot, "state"):
+        return snapshot.state
+    return topic.restore(snapshot.after, config).state_dict()
+
+
+def _weights(flags: argparse.Namespace) -> int:
+    files = sorted(flags.folder.glob("*.safetensors"))
+    if flags.what == "list":
+        return _list_weights(files, flags.folder)
+    table = flags.folder / "README.md"
+    listed = dict(_LISTED.findall(table.read_text(encoding="utf-8")))
+    faults = 0
+    for name in sorted({*listed, *(file.name for file in files)}):
+        file = flags.folder / name
+        if not file.exists():
+            verdict = "MISSING"
+        elif name not in listed:
+            verdict = f"NOT LISTED in {table.name}"
+        elif hashlib.sha256(file.read_bytes()).hexdigest() != listed[name]:
+            verdict = "CHANGED: its sha256 is not the one listed"
+        else:
+            verdict = "ok"
+        faults += verdict != "ok"
+        print(f"{name:<32} {verdict}")
+    if not listed:
+        raise ValueError(f"{table} lists no checksums")
+    return FAILED if faults else DONE
+
+
+def _list_weights(files: Sequence[Path], folder: Path) -> int:
+    from dlcore.checkpoint import CheckpointError, load
+
+    if not files:
+        raise ValueError(f"no .safetensors files in {folder}")
+    for file in files:
+        size = f"{file.stat().st_size / 1e6:6.2f} MB"
+        try:
+            checkpoint = load(file)
+        except CheckpointError as error:
+            print(f"{file.name:<32} {size}  {error}")
+            continue
+        metrics = "  ".join(f"{name} {value:.4g}" for name, value in checkpoint.metrics.items())
+        print(f"{file.name:<32} {size}  {checkpoint.topic}  {metrics}")
+    return DONE
+
+
+def _bench(flags: argparse.Namespace) -> int:
+    from dlcore.bench import rows
+
+    known = rows()
+    if flags.list:
+        for name, (_, about) in known.items():
+            print(f"{name:<12} {about}")
+        return DONE
+    unknown = [name for name in flags.rows if name not in known]
+    if unknown:
+        raise UsageError(f"no row {unknown[0]!r}; there are: {', '.join(known)}")
+    for name in flags.rows or known:
+        measure, about = known[name]
+        print(f"\n{name}: {about}", flush=True)
+        measure(flags)
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
