@@ -7,6 +7,7 @@ import {
 
 const CELL = { least: 4, most: 44 }; // CSS pixels
 const FONT = 11;
+const NUMBERED = 22; // a cell this large has room for its number
 
 export function mount(host) {
   const say = words(host.props);
@@ -106,7 +107,7 @@ function drawCells(canvas, plan) {
   const gap = cell >= 12 ? 1 : 0;
   const snap = (v) => Math.round(v * ratio) / ratio;
   const small = Math.min(FONT + 1, cell * 0.42);
-  const texts = value.numbers && cell >= 19;
+  const texts = value.numbers && cell >= NUMBERED;
   for (let r = 0; r < rows; r += 1) {
     for (let c = 0; c < columns; c += 1) {
       const v = data[r * columns + c];
@@ -236,7 +237,7 @@ function point({ plan, at, index, cursor, tip, read, say, stage, host }) {
   });
   cursor.setAttribute("aria-label", text);
   read.textContent = at === null ? "" : text;
-  tip.hidden = at === null;
+  tip.hidden = at === null || (plan.value.numbers && cell >= NUMBERED); // else it says it twice
   tip.textContent = write(plan, data[index]);
   const centre = left + (c + 0.5) * cell;
   tip.style.left = `${Math.min(Math.max(centre, 24), Math.min(width, stage.clientWidth) - 24)}px`;

@@ -4,6 +4,7 @@ import {
   canvasOf, diverging, frameOf, isDark, keyed, node, start, unpack, walk, words,
 } from "./common.js";
 
+const GAP = 6;
 const SMALLEST = { pick: 44, look: 26 }; // CSS pixels: a finger must be able to hit what it picks
 
 export function mount(host) {
@@ -22,9 +23,10 @@ export function mount(host) {
     state.ids = value.ids;
     hint.textContent = count ? "" : say(host.props.empty ?? "empty");
     grid.hidden = count === 0;
-    const columns = Math.min(value.columns ?? host.props.columns ?? 10, Math.max(1, count));
-    grid.style.setProperty("--columns", columns);
-    grid.style.setProperty("--smallest", `${host.props.smallest ?? SMALLEST[pick ? "pick" : "look"]}px`);
+    const smallest = host.props.smallest ?? SMALLEST[pick ? "pick" : "look"];
+    const most = Math.floor((host.element.clientWidth + GAP) / (smallest + GAP));
+    const wanted = value.columns ?? host.props.columns ?? 10;
+    grid.style.setProperty("--columns", even(count, Math.max(1, Math.min(wanted, most, count))));
     grid.style.setProperty("--largest", `${host.props.largest ?? 110}px`);
     grid.setAttribute("role", pick ? "group" : "list");
     grid.setAttribute("aria-label", say("pictures", { count }));
@@ -44,6 +46,14 @@ export function mount(host) {
       cell.setAttribute("aria-pressed", String(value.picked === i));
     });
   });
+}
+
+/* As many columns as fit, or a few less when the rows then come out full. */
+function even(count, most) {
+  for (let columns = most; columns >= most * 0.6; columns -= 1) {
+    if (count % columns === 0) return columns;
+  }
+  return most;
 }
 
 function makeCell(pick) {

@@ -131,6 +131,7 @@ function drawPanel(figure, panel, runs, layout) {
   parts.raw.replaceChildren(...raw);
   parts.live.replaceChildren(...front);
   parts.tags.replaceChildren(...tags);
+  picture.classList.toggle("dimmed", Boolean(state.lit) && state.lit !== live?.id);
   drawLegend(legend, panel, layout, format);
   const last = names.map((name) => `${word(name)} ${format(live?.curves[name]?.at(-1)?.[1])}`);
   picture.setAttribute("aria-label", `${word("chart")}: ${last.join(", ")}`);
