@@ -132,13 +132,13 @@ def _add_settings(parser: argparse.ArgumentParser, topic: ModuleType) -> None:
         settings.add_argument(
             flag,
             dest=field.name,
-            type=str if isinstance(field.default, str) else _number,
+            type=str if isinstance(field.default, str) else number,
             metavar="NAME" if isinstance(field.default, str) else "N",
             help=f"{bounds} (default: {field.default})",
         )
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
     return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
 
 

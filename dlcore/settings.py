@@ -86,7 +86,9 @@ def _checked(
         if isinstance(value, bool):
             return value
         raise SettingError(name, value, choices=(True, False))
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise error
+    if not abs(value) < math.inf:  # false for NaN, too; and no integer is too large to compare
         raise error
     if isinstance(default, int) and value != int(value):
         raise error
