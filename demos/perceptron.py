@@ -1,18 +1,22 @@
 """The perceptron tab: one neuron, its line on the plane, and every update it makes."""
 
+import copy
 import dataclasses
 from typing import Any
 
 import gradio as gr
 import torch
 
+from demos.kit import training
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import UserError, guard
+from demos.kit.keep import keeper
 from demos.kit.language import localise
 from demos.kit.lesson import lesson
 from demos.kit.permalink import address
 from demos.kit.settings_form import SettingsForm
-from demos.perceptron_trial import Swarm, Trial, points_of, swarm, weights_file
+from demos.perceptron_trial import Trial, points_of, swarm, weights_file
+from demos.perceptron_views import named, starts_chart, steps, tried, untried
 from demos.widgets.bars import Bars, bars
 from demos.widgets.function_map import FunctionMap
 from demos.widgets.ledger import Ledger
@@ -20,7 +24,7 @@ from demos.widgets.line_chart import LineChart
 from demos.widgets.plane import Plane, from_text, read_place, read_points, to_text
 from demos.widgets.timeline import Timeline
 from dlcore import perceptron
-from dlcore.perceptron import FUNCTIONS, HIDDEN, TUTORIAL, Config, line_through, survey
+from dlcore.perceptron import FUNCTIONS, HIDDEN, TUTORIAL, Config, line_through
 
 TOPIC = "perceptron"
 _STARTS = "perceptron-starts"  # the timeline group of the 200
@@ -44,7 +48,9 @@ class Tab:
                 self._picture(first)
             with gr.Column(scale=4, min_width=300):
                 self._controls(first)
-        self._curves(first)
+        self.chart = LineChart(
+            first.chart(), texts=("perceptron.settings",), group=TOPIC, elem_id="perceptron-chart"
+        )
         self._map()
         self._starts()
         self.panel = CodePanel(
@@ -81,6 +87,16 @@ class Tab:
             self.play = _button("play")
             self.train = _button("train", variant="primary")
             self.reset = _button("reset")
+            self.another = _button("another")
+            self.restore = localise(
+                gr.Button(elem_id="perceptron-restore", visible=False), value="kit.restore"
+            )
+        self.form = SettingsForm(
+            TOPIC, Config, shown=("function", "rule", "lr", "epochs"), tutorial=TUTORIAL
+        )
+        with gr.Row(elem_classes="dl-buttons"):
+            self.add_layer = _button("add_layer")
+            self.remove_layer = _button("remove_layer", visible=False)
         with gr.Row(elem_classes="dl-settings", elem_id="perceptron-weights"):
             self.weights = [
                 gr.Number(value, label=label, elem_id=f"perceptron-{name}", min_width=80)
@@ -88,25 +104,13 @@ class Tab:
                     ("w1", "w2", "b"), ("w₁", "w₂", "b"), _rounded(first), strict=True
                 )
             ]
-        self.form = SettingsForm(
-            TOPIC, Config, shown=("function", "rule", "lr", "epochs"), tutorial=TUTORIAL
-        )
-        with gr.Row(elem_classes="dl-buttons"):
-            self.add_layer = _button("add_layer")
-            self.remove_layer = _button("remove_layer", visible=False)
-
-    def _curves(self, first: Trial) -> None:
-        localise(gr.Markdown(), value="perceptron.ledger_title")
         self.ledger = Ledger(first.ledger(), group=TOPIC, elem_id="perceptron-ledger")
-        self.chart = LineChart(
-            first.chart(), texts=("perceptron.settings",), group=TOPIC, elem_id="perceptron-chart"
-        )
 
     def _map(self) -> None:
         localise(gr.Markdown(), value="perceptron.map_title")
         with gr.Row(elem_classes="dl-buttons"):
             self.survey = _button("survey")
-        self.map = FunctionMap({"selected": "AND", **_untried()}, elem_id="perceptron-map")
+        self.map = FunctionMap({"selected": "AND", **untried()}, elem_id="perceptron-map")
 
     def _starts(self) -> None:
         localise(gr.Markdown(), value="perceptron.starts_title")
@@ -182,6 +186,15 @@ class Tab:
             trigger_mode="always_last",
             **_QUIET,
         )
+        seed = self.form.by_name["seed"]
+        self.another.click(guard(self._other_seed), seed, seed, **_QUIET)
+        self.restore.click(
+            guard(self._restore),
+            None,
+            [self.restore, self.points, *self.form.components, *shown],
+            **_QUIET,
+        )
+        training.offers.append((TOPIC, self.restore))
         typed = [self.trial, *self.weights, self.points, *self.form.components]
         gr.on(
             [event for number in self.weights for event in (number.submit, number.blur)],
@@ -221,7 +234,7 @@ class Tab:
             "Train 200 random starts as one batch, with these settings and the tutorial's.",
         )
 
-    # --- Handlers --------------------------------------------------------------------------------
+    # --- What the handlers share -----------------------------------------------------------------
 
     def _present(self, trial: Any, text: Any, values: tuple[Any, ...]) -> Trial:
         """The visitor's trial, brought up to date with what the controls say."""
@@ -237,7 +250,11 @@ class Tab:
             trial.change_settings(settings)
         return trial
 
-    def _shown(self, trial: Trial, *, film_from: int | None = None) -> dict[Any, Any]:
+    def _shown(
+        self, trial: Trial, request: gr.Request, *, film_from: int | None = None
+    ) -> dict[Any, Any]:
+        if trial.step:
+            keeper.put(request, TOPIC, trial)
         alone = not trial.settings.hidden
         updates = {
             self.trial: trial,
@@ -247,50 +264,78 @@ class Tab:
             self.timeline: {"run": trial.id, "steps": trial.steps()},
             self.add_layer: gr.update(visible=alone),
             self.remove_layer: gr.update(visible=not alone),
-            self.map: {"selected": trial.settings.function, **(trial.survey or _untried())},
+            self.map: {"selected": trial.settings.function, **(trial.survey or untried())},
         }
         values = _rounded(trial) if alone else [None] * 3
         for number, value in zip(self.weights, values, strict=True):
             updates[number] = gr.update(value=value, interactive=alone)
         return updates
 
-    def _show(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
-        return self._shown(self._present(trial, points, values))
+    # --- Handlers --------------------------------------------------------------------------------
 
-    def _step(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+    def _show(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
+        return self._shown(self._present(trial, points, values), request)
+
+    def _step(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
         present = self._present(trial, points, values)
         present.advance(updates=1)
-        return self._shown(present)
+        return self._shown(present, request)
 
-    def _train(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+    def _train(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
         present = self._present(trial, points, values)
         present.advance()
-        return self._shown(present)
+        return self._shown(present, request)
 
-    def _play(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+    def _play(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
         present = self._present(trial, points, values)
         began = present.advance()
-        return self._shown(present, film_from=began)
+        return self._shown(present, request, film_from=began)
 
-    def _reset(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+    def _reset(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
         fresh = Trial(self.form.config(values), self._present(trial, points, values).points)
         if isinstance(trial, Trial):
             fresh.earlier = [*trial.earlier, trial.curves_run()][-5:] if trial.step else []
-        return self._shown(fresh)
+        return self._shown(fresh, request)
 
     def _typed(
-        self, trial: Any, w1: Any, w2: Any, b: Any, points: Any, *values: Any
+        self,
+        trial: Any,
+        w1: Any,
+        w2: Any,
+        b: Any,
+        points: Any,
+        *values: Any,
+        request: gr.Request,
     ) -> dict[Any, Any]:
         present = self._present(trial, points, values)
         numbers = [w1, w2, b]
         if present.settings.hidden or numbers == _rounded(present):
-            return self._shown(present)
+            return self._shown(present, request)
         if not all(type(n) in (int, float) and abs(n) <= _LARGEST_WEIGHT for n in numbers):
             raise UserError("perceptron.errors.weights", limit=int(_LARGEST_WEIGHT))
         present.set_weights(torch.tensor([numbers], dtype=torch.float64))
-        return self._shown(present)
+        return self._shown(present, request)
 
-    def _line(self, trial: Any, points: Any, event: gr.EventData, *values: Any) -> dict[Any, Any]:
+    def _other_seed(self, seed: Any) -> int:
+        return Config(seed=seed).seed + 1
+
+    def _restore(self, request: gr.Request) -> dict[Any, Any]:
+        kept = keeper.get(request, TOPIC)
+        if kept is None:
+            return {self.restore: gr.update(visible=False)}
+        trial = copy.deepcopy(kept)  # a second page of this browser goes its own way
+        controls = zip(self.form.components, self.form.values(trial.settings), strict=True)
+        text = to_text(trial.points) if trial.settings.function == "points" else ""
+        return {
+            self.restore: gr.update(visible=False),
+            self.points: text,
+            **dict(controls),
+            **self._shown(trial, request),
+        }
+
+    def _line(
+        self, trial: Any, points: Any, event: gr.EventData, *values: Any, request: gr.Request
+    ) -> dict[Any, Any]:
         present = self._present(trial, points, values)
         data = _sent(event)
         p, q = read_place(data.get("p")), read_place(data.get("q"))
@@ -298,11 +343,11 @@ class Tab:
             raise UserError("perceptron.errors.line")
         length = float(present.row[0, :2].norm()) or 1.0
         present.set_weights(line_through(p, q, length))
-        return self._shown(present)
+        return self._shown(present, request)
 
     def _edited(self, event: gr.EventData) -> dict[Any, Any]:
         rows = read_points(_sent(event).get("points"))
-        return {self.points: to_text(rows), self.form.by_name["function"]: _named(rows)}
+        return {self.points: to_text(rows), self.form.by_name["function"]: named(rows)}
 
     def _picked(self, event: gr.EventData) -> str:
         name = _sent(event).get("function")
@@ -318,10 +363,10 @@ class Tab:
 
         return layer
 
-    def _survey(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
+    def _survey(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
         present = self._present(trial, points, values)
-        present.survey = _tried(present.settings)
-        return self._shown(present)
+        present.survey = tried(present.settings)
+        return self._shown(present, request)
 
     def _two_hundred(self, points: Any, *values: Any) -> dict[Any, Any]:
         settings = self.form.config(values)
@@ -332,9 +377,9 @@ class Tab:
             self.starts_box: gr.update(visible=True),
             self.swarms[0]: yours.value,
             self.swarms[1]: tutorial.value,
-            self.starts_timeline: {"steps": _steps(yours, tutorial)},
+            self.starts_timeline: {"steps": steps(yours, tutorial)},
             self.bars: bars(yours.labels, {"yours": yours.shares, "tutorial": tutorial.shares}),
-            self.starts_chart: _starts_chart(yours, tutorial),
+            self.starts_chart: starts_chart(yours, tutorial),
         }
 
 
@@ -342,7 +387,8 @@ class Tab:
 
 
 def _button(name: str, **props: Any) -> gr.Button:
-    button = gr.Button(elem_id=f"perceptron-{name.replace('_', '-')}", **props)
+    identity = f"perceptron-{name.replace('_', '-')}"
+    button = gr.Button(elem_id=identity, min_width=60, **props)
     return localise(button, value=f"perceptron.buttons.{name}")
 
 
@@ -353,38 +399,3 @@ def _rounded(trial: Trial) -> list[float]:
 def _sent(event: gr.EventData) -> dict[str, Any]:
     data = getattr(event, "_data", None)
     return data if isinstance(data, dict) else {}
-
-
-def _named(rows: tuple[tuple[float, float, int], ...]) -> str:
-    """The function whose truth table these points are, or "points"."""
-    same = (name for name in FUNCTIONS if set(points_of(name, "")) == set(rows) and len(rows) == 4)
-    return next(same, "points")
-
-
-def _untried() -> dict[str, Any]:
-    return {"functions": [_card(name) for name in FUNCTIONS]}
-
-
-def _card(name: str) -> dict[str, Any]:
-    table = FUNCTIONS[name]
-    why = perceptron.why_impossible(table)
-    return {"name": name, "table": list(table), "verdict": "", "line": None, "why": why}
-
-
-def _tried(config: Config) -> dict[str, Any]:
-    cards = []
-    for name, verdict in survey(config).items():
-        kind = "learned" if verdict.learned else "circle" if verdict.period else "not_yet"
-        found = dataclasses.asdict(verdict)
-        cards.append({**_card(name), **found, "verdict": kind, "line": found.pop("weights")})
-    return {"functions": cards, "settings": dataclasses.asdict(config)}
-
-
-def _steps(*swarms: Swarm) -> list[int]:
-    return sorted({step for one in swarms for step in one.value["swarm"]["steps"]})
-
-
-def _starts_chart(yours: Swarm, tutorial: Swarm) -> dict[str, Any]:
-    curves = {"yours": yours.curve, "tutorial": tutorial.curve}
-    panels = [["yours", "tutorial"]]
-    return {"runs": [{"id": "starts", "curves": curves}], "panels": panels, "x_label": "update"}

@@ -15,6 +15,7 @@ from torch import Tensor
 from demos.kit.errors import UserError
 from demos.kit.run import Run
 from demos.widgets import plane
+from demos.widgets.base import pack
 from demos.widgets.plane import Row
 from dlcore.checkpoint import to_bytes
 from dlcore.perceptron import (
@@ -108,8 +109,12 @@ class Trial(Run):
         self.verdict, self.circle = "", None
 
     def set_weights(self, row: Tensor) -> None:
-        """A hand puts the line elsewhere."""
-        before = self.row[0]
+        """A hand puts the line elsewhere. All that a hand does in one go is one row."""
+        if self.moments[-1].sample == HAND:
+            self.moments.pop()
+            self.events.pop()
+            self.step -= 1
+        before = self.moments[-1].after
         self._begin(self.settings, row)
         self.verdict, self.circle = "", None
         (progress,) = train(self.model, self._points, self.settings, updates=0)
@@ -182,7 +187,6 @@ class Trial(Run):
     def plane(self, *, film_from: int | None = None) -> dict[str, Any]:
         rows = torch.stack([moment.after for moment in self.moments])  # (T, P)
         steps, view = self.steps(), plane.view(self.points)
-        film = {"token": uuid.uuid4().hex, "from": film_from}
         return {
             "run": self.id,
             "view": list(view),
@@ -195,7 +199,7 @@ class Trial(Run):
             "ramp": plane.ramp(self.settings),
             "field": plane.field(rows, self.settings, steps, view),
             "circle": list(self.circle) if self.circle else None,
-            "play": film if film_from is not None else None,
+            "play": {"token": uuid.uuid4().hex, "from": film_from},
             "ended": self.verdict,
         }
 
@@ -273,8 +277,8 @@ def swarm(settings: Config, points: Sequence[Row], starts: int = 200) -> Swarm:
         "editable": False,
         "swarm": {
             "steps": [events[i].step for i in chosen],
-            "lines": plane.pack(lines.squeeze(2).numpy()),
-            "right": plane.pack(right.numpy(), "u1"),
+            "lines": pack(lines.squeeze(2).numpy()),
+            "right": pack(right.numpy(), "u1"),
         },
         "ended": "starts",
         "good": good,

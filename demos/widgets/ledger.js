@@ -96,10 +96,11 @@ export function mount(host) {
     return [
       number(step, 0), where, point && sample >= 0 ? String(point[2]) : "",
       output === null ? "" : number(output), error === null ? "" : signed(error),
-      ...changes.map((v) => (sample === -2 ? "" : signed(v))), ...weights.map((v) => number(v)),
+      ...changes.map((v) => (sample === -2 ? "" : signed(v))), ...weights.map((v) => minus(number(v))),
       `${number(right, 0)}/${number(value.points.length, 0)}`, number(loss),
     ];
   }
 }
 
-const signed = (value) => (value > 0 ? `+${number(value)}` : number(value).replace("-", "−"));
+const minus = (text) => text.replace(/^-/, "−");
+const signed = (value) => (value > 0 ? `+${number(value)}` : minus(number(value)));

@@ -256,8 +256,13 @@ function filmOf(host) {
     on: () => timer !== null,
     take(play) {
       if (!play || play.token === seen) return;
+      const first = seen === null;
       seen = play.token;
       stop();
+      if (play.from === null) {
+        if (!first && position(group) !== null) show(null);
+        return;
+      }
       const steps = host.props.value.steps.filter((step) => step >= play.from);
       const pause = Math.min(SLOWEST_MS, Math.max(40, (FILM_S * 1000) / steps.length));
       const skip = Math.max(1, Math.round((40 * steps.length) / (FILM_S * 1000)));

@@ -33,7 +33,7 @@ class Plane(Widget):
         "field": {"steps", "values": packed u1 (F, 41, 41)} or null,  outputs · 255, top row first
         "circle": [step, step] or null,          at the second the weights are those of the first
         "swarm": {"steps", "lines": packed f4 (F, S, 3), "right": packed u1 (F, S)} or null,
-        "play": {"token", "from"} or null,       a film to start, once a token
+        "play": {"token", "from": step or null}, once a token: look at the newest, or play a film
         "ended": why the last training stopped: a key of the words ended.*, or "",
         "good", "starts": numbers for ended.starts
     }
