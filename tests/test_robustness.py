@@ -50,6 +50,8 @@ EVENT_DATA: list[Any] = [
     {"row": "a", "column": None}, {"step": 1e308, "layer": "conv9", "filter": -1, "value": []},
 ]  # fmt: skip
 
+CONTROLS = ("slider", "number", "checkbox", "dropdown", "radio")
+
 # Words of the machine room, which no visitor should read.
 TECHNICAL = re.compile(
     r"Traceback|\bFile \"|site-packages|<class|object at 0x|\b\w+(Error|Exception)\b|NoneType"
@@ -84,37 +86,49 @@ class Spoiler:
         blocks = {block["id"]: block for block in config["components"]}
         self.values = {number: block["props"].get("value") for number, block in blocks.items()}
         self.kinds = {number: block["type"] for number, block in blocks.items()}
+        self.visitor = Visitor(server)
         self.faults: list[str] = []
         self.calls = 0
+        self.turn = 0
 
     def data(self, endpoint: dict[str, Any]) -> list[Any]:
         return [self.values[number] for number in endpoint["inputs"]]
 
     def places(self, endpoint: dict[str, Any]) -> list[int]:
-        """The inputs worth spoiling: all but the server's own state, sliders only once."""
+        """The inputs worth spoiling: not the server's own state, and one of each kind of control.
+
+        All sliders of one handler take the same way in; widgets each have their own meaning.
+        """
         seen: set[tuple[str, str]] = set()
         places = []
         for place, number in enumerate(endpoint["inputs"]):
             kind = self.kinds[number]
-            like = (kind, type(self.values[number]).__name__)
-            alike = kind in ("slider", "number", "checkbox", "dropdown") and like in seen
-            if kind != "state" and not alike:
+            alike = (kind, type(self.values[number]).__name__)
+            if kind != "state" and not (kind in CONTROLS and alike in seen):
                 places.append(place)
-            seen.add(like)
+            seen.add(alike)
         return places
+
+    def nonsense(self, endpoint: dict[str, Any], place: int, attack: str) -> list[Any]:
+        """All values of an attack for a widget or a text; for a control two of them, in turn."""
+        values = ATTACKS[attack]
+        if self.kinds[endpoint["inputs"][place]] not in CONTROLS or len(values) <= 2:
+            return values
+        self.turn += 2
+        return [values[self.turn % len(values)], values[(self.turn + 1) % len(values)]]
 
     def send(self, endpoint: dict[str, Any], data: Any, what: str, event: Any = None) -> Answer:
         """One call in a session of its own; a training that begins is left at once."""
         self.calls += 1
-        with Visitor(self.server) as visitor:
-            if endpoint["queue"]:
-                answer = visitor.call(endpoint["id"], data, event, enough=2)
-            else:
-                name = endpoint["api_name"] or "predict"
-                response = visitor.run(endpoint["id"], name, data)
-                body = response.json() if response.text.startswith("{") else {}
-                message = body.get("error") or body.get("detail")
-                answer = Answer(response.is_success, message, body.get("data"), response.text)
+        self.visitor.renew()
+        if endpoint["queue"]:
+            answer = self.visitor.call(endpoint["id"], data, event, enough=2)
+        else:
+            name = endpoint["api_name"] or "predict"
+            response = self.visitor.run(endpoint["id"], name, data)
+            body = response.json() if response.text.startswith("{") else {}
+            message = body.get("error") or body.get("detail")
+            answer = Answer(response.is_success, message, body.get("data"), response.text)
         self._judge(endpoint, what, answer)
         return answer
 
@@ -135,9 +149,8 @@ class Spoiler:
         assert self.server.alive, f"the app died:\n{self.server.log[-3000:]}"
         if "Traceback (most recent call last)" in new_log:
             self.faults.append(f"the log holds a traceback:\n{new_log[:4000]}")
-        with Visitor(self.server) as visitor:
-            if visitor.http.get("/").status_code != 200:
-                self.faults.append("the page is gone")
+        if self.visitor.http.get("/").status_code != 200:
+            self.faults.append("the page is gone")
         assert not self.faults, f"{len(self.faults)} faults:\n" + "\n".join(self.faults[:40])
         assert self.calls, "nothing was sent"
 
@@ -147,8 +160,9 @@ def spoiler(attacked: Server, config: dict[str, Any]) -> Iterator[Spoiler]:
     """A Spoiler whose verdict is spoken when the test has sent everything."""
     before = attacked.log
     ready = Spoiler(attacked, config)
-    yield ready
-    ready.verdict(before)
+    with ready.visitor:
+        yield ready
+        ready.verdict(before)
 
 
 def test_an_untouched_page_is_answered(spoiler: Spoiler, config: dict[str, Any]) -> None:
@@ -166,7 +180,7 @@ def test_an_untouched_page_is_answered(spoiler: Spoiler, config: dict[str, Any])
 def test_spoilt_values_get_a_message(spoiler: Spoiler, config: dict[str, Any], attack: str) -> None:
     for endpoint in endpoints(config):
         for place in spoiler.places(endpoint):
-            for value in ATTACKS[attack]:
+            for value in spoiler.nonsense(endpoint, place, attack):
                 data = spoiler.data(endpoint)
                 data[place] = value
                 spoiler.send(endpoint, data, f"{str(value)[:60]!r} as input {place}")

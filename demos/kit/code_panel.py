@@ -19,6 +19,7 @@ from demos.kit.run import Run
 from demos.kit.script import standalone
 from demos.kit.settings_form import SettingsForm
 from dlcore.device import describe, threads
+from dlcore.settings import SettingError
 
 Weights = Callable[[Run], bytes]
 
@@ -76,8 +77,12 @@ class CodePanel:
         )
         machines.append((self.machine, form))
 
-    def _describe(self, *values: Any) -> dict[str, Any]:
-        return machine_and_settings(dict(zip(self.form.names, values, strict=False)))
+    def _describe(self, *values: Any) -> Any:
+        try:
+            config = self.form.config(values)
+        except SettingError:  # a number half typed; Train says what is wrong with it
+            return gr.skip()
+        return machine_and_settings(dataclasses.asdict(config))
 
     def _download(
         self, name: str, make: Callable[..., str], inputs: list[Any], names: Sequence[str]
