@@ -29,8 +29,9 @@ def pool() -> Iterator[Pool]:
     pool = Pool(size=2, prepare=False)
     pool.warm_up()
     yield pool
+    pids = pool.workers()
     pool.shutdown()
-    assert eventually(lambda: not any(map(psutil.pid_exists, pool.workers())))
+    assert eventually(lambda: all(map(is_dead, pids)))
 
 
 @pytest.fixture
@@ -48,6 +49,14 @@ def eventually(condition: Callable[[], Any], seconds: float = 5.0) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def is_dead(pid: int) -> bool:
+    """Gone, or only waiting for its parent to notice."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def events_of(running: Stream) -> list[Progress]:
@@ -258,10 +267,10 @@ def test_a_killed_worker_is_told_and_replaced(run: Any, pool: Pool) -> None:
 
 
 def test_an_idle_worker_that_died_is_not_used(run: Any, pool: Pool) -> None:
-    idle = [psutil.Process(pid) for pid in pool.workers()]
-    for worker in idle:
-        worker.kill()
-    assert eventually(lambda: all(w.status() == psutil.STATUS_ZOMBIE for w in idle))
+    pids = pool.workers()
+    for pid in pids:
+        psutil.Process(pid).kill()
+    assert eventually(lambda: all(map(is_dead, pids)))
     assert events_of(run(sample_jobs.count, 3))[-1].step == 3
 
 
@@ -326,7 +335,7 @@ def test_no_worker_outlives_the_app(tmp_path: Path, killed: bool) -> None:
     if killed:
         app.kill()
     _, errors = app.communicate(timeout=5)
-    assert eventually(lambda: not psutil.pid_exists(pid), 3)
+    assert eventually(lambda: is_dead(pid), 3)
     assert killed or (errors == "" and app.returncode == 0)
 
 
