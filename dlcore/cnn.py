@@ -30,17 +30,20 @@ NONE_MUTED: Muted = frozenset()
 
 @dataclass(frozen=True)
 class Config(Settings):
-    """How to train. The defaults reach about 98.8 % in a few seconds on two cores."""
+    """How to train. The defaults reach about 99 % in one pass over the data, in a few seconds."""
 
-    epochs: int = setting(2, low=1, high=100)
-    batch_size: int = setting(128, low=8, high=2048)
-    lr: float = setting(5e-3, low=1e-5, high=0.1)  # with one-cycle: the highest it gets
+    epochs: int = setting(1, low=1, high=100)
+    batch_size: int = setting(96, low=8, high=2048)
+    lr: float = setting(1e-2, low=1e-5, high=0.1)  # with one-cycle: the highest it gets
     # One-cycle (Smith, 2018): warm up to a high rate, then anneal to nothing: far fewer epochs.
     schedule: str = setting("one-cycle", choices=("constant", "one-cycle"))
-    dropout: float = setting(0.5, low=0.0, high=0.9)  # share of the hidden units left out
+    # Share of the hidden units left out of each step. One pass leaves little time to learn by
+    # heart, so it needs less of this brake than the tutorial's 0.5.
+    dropout: float = setting(0.2, low=0.0, high=0.9)
     weight_decay: float = setting(0.0, low=0.0, high=0.1)
-    label_smoothing: float = setting(0.0, low=0.0, high=0.5)
-    augment: bool = setting(False)  # bend each image a little, differently every time
+    # Ask for 91 % instead of 100 % certainty: pictures already read right stop pulling so hard.
+    label_smoothing: float = setting(0.1, low=0.0, high=0.5)
+    augment: bool = setting(False)  # bend each image a little, differently every time it is seen
     train_share: float = setting(1.0, low=0.01, high=1.0)  # share of the 60,000 images to use
     # "auto": bfloat16 where the processor was measured to gain from it.
     precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
@@ -48,7 +51,13 @@ class Config(Settings):
 
 
 TUTORIAL = Config(
-    epochs=3, batch_size=64, lr=1e-3, schedule="constant", dropout=0.5, precision="float32"
+    epochs=3,
+    batch_size=64,
+    lr=1e-3,
+    schedule="constant",
+    dropout=0.5,
+    label_smoothing=0.0,
+    precision="float32",
 )
 
 
@@ -230,7 +239,9 @@ def predict(model: CNN, images: Tensor, muted: Muted = NONE_MUTED) -> Tensor:
     training = model.training
     model.eval()  # no dropout
     with torch.no_grad():
-        logits = [model(to_input(part), muted) for part in images.split(1000)]
+        logits = [
+            model(to_input(part), muted) for part in images.split(250)
+        ]  # fits in the processor's cache
     model.train(training)
     return torch.cat(logits).softmax(dim=-1)
 
