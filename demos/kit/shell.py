@@ -42,6 +42,15 @@ class App(gr.Blocks):
                 print_exception=False,
             ) from None
 
+    async def postprocess_data(self, *args: Any, **kwargs: Any) -> list[Any]:
+        # Gradio 6.31 sends an update of a gr.HTML with "props": {"__type__": "update"}, which
+        # replaces all props (a widget's words!) of one whose tab was not opened yet.
+        answers = await super().postprocess_data(*args, **kwargs)
+        for answer in answers:
+            if isinstance(answer, dict) and answer.get("props") == {"__type__": "update"}:
+                del answer["props"]
+        return answers
+
 
 def theme() -> gr.themes.Base:
     """IBM Plex Sans in the two weights that have every Vietnamese letter; calm colours."""
