@@ -4,7 +4,11 @@ import importlib
 import os
 from typing import Any
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: it asks hosts else
+# Both are read once, when gradio and torch are imported.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # else it looks up hosts on the network
+# Threads that wait for work sleep instead of spinning: a drawn digit is then read in a millisecond
+# also while workers train on the same cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import gradio as gr
 from starlette.routing import Mount

@@ -18,6 +18,7 @@ _RUN = '''
 def main() -> None:
     """Train with the settings of the page and print the metrics it ended with."""
     torch.set_num_threads({threads})  # as on the page: other counts round differently
+    torch.set_deterministic_debug_mode("warn")
     config = {config}
     last: dict[str, float] = {{}}
     for progress in {job}(config):

@@ -153,10 +153,11 @@ class TrainingPanel:
             yield self._live(run, before, "waiting")
             previous = None
             for progress in running:
-                if progress.step and progress is not previous:  # a repeat only says "still here"
+                begun = progress.total > 0
+                if begun and progress is not previous:  # a repeat only says "still here"
                     run.add(progress)
                 previous = progress
-                yield self._live(run, before, "running" if progress.step else "waiting")
+                yield self._live(run, before, "running" if begun else "waiting")
         except Exception as error:
             yield self._failed(run, before, error, request)
         else:
