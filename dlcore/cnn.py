@@ -88,7 +88,7 @@ class CNN(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(64, 10)
         # Keep the channels of a pixel side by side in memory: convolutions run twice as fast.
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor, muted: Muted = NONE_MUTED) -> Tensor:
         """images (N, 1, 28, 28) float in [0, 1] -> logits (N, 10)."""
@@ -238,10 +238,8 @@ def predict(model: CNN, images: Tensor, muted: Muted = NONE_MUTED) -> Tensor:
     """images (N, 1, 28, 28) float in [0, 1], or uint8 (N, 28, 28) -> probabilities (N, 10)."""
     training = model.training
     model.eval()  # no dropout
-    with torch.no_grad():
-        logits = [
-            model(to_input(part), muted) for part in images.split(250)
-        ]  # fits in the processor's cache
+    with torch.no_grad():  # 250 images at a time: what they need fits in the processor's cache
+        logits = [model(to_input(part), muted) for part in images.split(250)]
     model.train(training)
     return torch.cat(logits).softmax(dim=-1)
 

@@ -1,0 +1,43 @@
+"""How fast: each row measures two things in turn in one run and prints their ratio.
+
+Absolute times say little about another machine, or about this one while it does other work.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+Measure = Callable[[argparse.Namespace], None]
+_ROOT = Path(__file__).parent.parent.parent
+
+
+def rows() -> dict[str, tuple[Measure, str]]:
+    """A row's name -> what runs it, given the command's flags, and what it measures."""
+    return {
+        "cnn": (_cnn, "seconds to 98.7 % on MNIST, against a plain loop as tutorials write it"),
+        "startup": (_app("startup"), "app start to first answer, against an empty Gradio app"),
+        "page": (_app("page"), "a training with its page open, against the same without a page"),
+        "pen": (_app("pen"), "pen to prediction on the server while a training runs"),
+    }
+
+
+def _cnn(flags: argparse.Namespace) -> None:
+    from dlcore.bench.cnn import measure  # torch loads only when it is needed
+
+    measure(flags.repeat or 1)
+
+
+def _app(row: str) -> Measure:
+    """dlcore knows nothing of the app, so its rows run as a program of their own."""
+
+    def run(flags: argparse.Namespace) -> None:
+        command = [sys.executable, "-m", "demos.bench", row]
+        if flags.repeat:
+            command += ["--repeat", str(flags.repeat)]
+        done = subprocess.run(command, cwd=_ROOT, check=False)
+        if done.returncode:
+            raise ValueError(f"the measurement {row!r} failed (exit code {done.returncode})")
+
+    return run
