@@ -26,7 +26,7 @@ export function mount(host) {
     const write = (v) => (counts ? number(v) : share(v));
     const named = series.length > 1;
     legend.hidden = !named;
-    keyed(legend, named ? series : [], (one) => one.name,
+    keyed(legend, named ? series : [], (_, index) => index,
       () => node("span", { class: "key" }, node("i"), node("span")),
       (item, one, index) => {
         item.style.setProperty("--colour", `var(--dl-series-${index + 1})`);

@@ -133,19 +133,20 @@ export function percent(value, digits = 1, least = 0) {
   return writer(options).format(value);
 }
 
-/* Make the children of `parent` match `items`, keeping the elements whose key stays, so that focus,
+/* Make the children of `parent` match `items` (each with a key of its own), keeping the elements whose key stays, so that focus,
    hover and transitions survive an update. make(item) -> element; update(element, item, index). */
 export function keyed(parent, items, key, make, update) {
   const old = (parent.dlKept ??= new Map());
-  const kept = new Map();
-  items.forEach((item, index) => {
+  const kept = new Map(items.map((item, index) => {
     const id = key(item, index);
-    const element = old.get(id) ?? make(item, index);
-    kept.set(id, element);
-    update?.(element, item, index);
+    return [id, old.get(id) ?? make(item, index)];
+  }));
+  for (const [id, element] of old) if (!kept.has(id)) element.remove();
+  [...kept.values()].forEach((element, index) => {
+    update?.(element, items[index], index);
+    // only what is out of place moves: moving an element takes its focus away
     if (parent.children[index] !== element) parent.insertBefore(element, parent.children[index]);
   });
-  for (const [id, element] of old) if (!kept.has(id)) element.remove();
   parent.dlKept = kept;
 }
 

@@ -140,7 +140,7 @@ function drawPanel(figure, panel, runs, layout) {
 
 const dots = (pixels, style) => pixels
   .filter(([, y]) => Number.isFinite(y))
-  .map(([cx, cy]) => svg("circle", { cx, cy, r: 2.2, style }));
+  .map(([cx, cy]) => svg("circle", { cx, cy, r: pixels.length < 4 ? 3.4 : 2.2, style }));
 
 /* The small number at the end of an earlier run's curve, as in the legend below. */
 function tag(line, run, layout) {

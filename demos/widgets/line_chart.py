@@ -8,7 +8,7 @@ import numpy as np
 from demos.widgets.base import Widget, pack
 from demos.widgets.recording import recent
 
-Points = Sequence[tuple[float, float | None]]
+Points = Sequence[Sequence[Any]]  # of pairs (x, y); a y of None is a gap
 
 
 class LineChart(Widget):

@@ -245,5 +245,22 @@ def test_scales(widgets):
     assert len(got["thin"]) <= 12 and [2.5, 99] in got["thin"]  # a spike survives
 
 
+def test_an_update_keeps_the_focus_of_what_stays(widgets):
+    kept = widgets.evaluate("""async () => {
+      const { keyed, node } = await import(new URL("dl/common.js", document.baseURI));
+      const list = document.body.appendChild(node("div"));
+      const show = (names) => keyed(list, names, (name) => name,
+        (name) => node("button", {}, name), (button, name, i) => { button.value = i; });
+      show(["a", "b", "c"]);
+      list.children[1].focus();
+      show(["b", "c", "d"]);
+      const now = [...list.children].map((button) => button.textContent + button.value);
+      const focused = document.activeElement.textContent;
+      list.remove();
+      return [focused, ...now];
+    }""")
+    assert kept == ["b", "b0", "c1", "d2"]
+
+
 def _with(text: str) -> Any:
     return re.compile(re.escape(text))
