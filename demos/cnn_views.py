@@ -1,5 +1,6 @@
 """What the CNN tab shows: from pictures and networks to the values of widgets."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -224,13 +225,15 @@ def bent_picture(image: Tensor, amounts: Mapping[str, float], kind: str) -> dict
 
 def explanation(model: cnn.CNN, image: Tensor, target: int | None) -> dict[str, Any]:
     """The digit, where Grad-CAM looks, and what each pixel does to the score of one digit."""
-    shares = cnn.predict(model, as_batch(image))[0]
-    digit = int(shares.argmax()) if target is None else target
+    model = copy.deepcopy(model)  # Grad-CAM listens to a layer, and others use the network now
     batch = as_batch(image)
-    cam = grad_cam(model, batch, model.conv2, digit)[0]  # (28, 28) in [0, 1]
+    shares = cnn.predict(model, batch)[0]
+    digit = int(shares.argmax()) if target is None else target
+    cam = grad_cam(model, batch, model.conv2, digit)[0]  # (28, 28), ≥ 0
     gradient = input_gradient(model, batch, digit)[0]  # (28, 28), signed
     pictures = [_on_paper(image), _on_paper(image, cam), _on_paper(image, gradient)]
-    return images(np.stack(pictures), captions=[f"{digit}: {shares[digit]:.1%}", "cam", "gradient"])
+    captions = [f"{digit}: {100 * shares[digit]:.1f} %", "cam", "gradient"]
+    return images(np.stack(pictures), captions=captions)
 
 
 def _on_paper(image: Tensor, heat: Tensor | None = None) -> np.ndarray:
