@@ -1,6 +1,5 @@
 """What the CNN tab shows: from pictures and networks to the values of widgets."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -225,12 +224,12 @@ def bent_picture(image: Tensor, amounts: Mapping[str, float], kind: str) -> dict
 
 def explanation(model: cnn.CNN, image: Tensor, target: int | None) -> dict[str, Any]:
     """The digit, where Grad-CAM looks, and what each pixel does to the score of one digit."""
-    model = copy.deepcopy(model)  # Grad-CAM listens to a layer, and others use the network now
+    layers = model.layers()  # a row of its own: Grad-CAM listens to it while others use the network
     batch = as_batch(image)
     shares = cnn.predict(model, batch)[0]
     digit = int(shares.argmax()) if target is None else target
-    cam = grad_cam(model, batch, model.conv2, digit)[0]  # (28, 28), ≥ 0
-    gradient = input_gradient(model, batch, digit)[0]  # (28, 28), signed
+    cam = grad_cam(layers, batch, layers.relu2, digit)[0]  # (28, 28), ≥ 0
+    gradient = input_gradient(layers, batch, digit)[0]  # (28, 28), signed
     pictures = [_on_paper(image), _on_paper(image, cam), _on_paper(image, gradient)]
     captions = [f"{digit}: {100 * shares[digit]:.1f} %", "cam", "gradient"]
     return images(np.stack(pictures), captions=captions)
@@ -240,7 +239,7 @@ def _on_paper(image: Tensor, heat: Tensor | None = None) -> np.ndarray:
     """Ink on white paper with heat over it, blue for and orange against: (28, 28, 3) in [0, 1]."""
     paper = 1 - 0.75 * image[..., None].numpy()
     if heat is None:
-        return np.broadcast_to(paper, (28, 28, 3))
+        return paper.repeat(3, axis=-1)
     strength = (heat / heat.abs().max().clamp_min(1e-12)).numpy()[..., None]
     colour = np.where(strength < 0, _AGAINST, _FOR)
     return paper + (colour - paper) * np.abs(strength) * 0.8

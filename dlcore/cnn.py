@@ -7,6 +7,7 @@ of 5x5, and two dense layers turn those into ten scores. Look at `CNN.trace`: ev
 the pixels and the answer; and at `train`, which reaches 98.8 % in seconds on a laptop.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,16 @@ class CNN(nn.Module):
         return Trace(
             conv1, relu1, pool1, conv2, relu2, pool2, flat, hidden, logits, logits.softmax(dim=-1)
         )
+
+    def layers(self) -> nn.Sequential:
+        """The same network, sharing its weights, as a row of layers that can be listened to."""
+        return nn.Sequential(
+            OrderedDict(
+                conv1=self.conv1, relu1=nn.ReLU(), pool1=nn.MaxPool2d(2),
+                conv2=self.conv2, relu2=nn.ReLU(), pool2=nn.MaxPool2d(2),
+                flat=nn.Flatten(), fc1=self.fc1, relu3=nn.ReLU(), fc2=self.fc2,
+            )
+        ).eval()  # fmt: skip
 
 
 def mute(maps: Tensor, layer: str, muted: Muted) -> Tensor:
