@@ -3,6 +3,7 @@
 One run of 60 events is streamed to them, far faster than a training would.
 """
 
+import gc
 import json
 import re
 from collections.abc import Iterator
@@ -14,13 +15,17 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import DESKTOP, PHONE, TIMEOUT_MS, Noise
 from tests.browser.widgets_page import STEPS, loss, widgets_page
 
-# Gradio's queue, which runs in this process here, trips over a novelty of pandas
-pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting")
+# What Gradio's server does in this process: it leaves a socket open and trips over a new pandas
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),
+]
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     with widgets_page() as url:
+        gc.collect()  # now, and not during somebody else's test
         yield url
 
 
