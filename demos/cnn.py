@@ -100,21 +100,23 @@ def _wire_filters(tab: Layout) -> None:
                 guard(handler(name)), tab.look, tab.look, trigger_mode="multiple", **_HIDDEN
             )
             _refresh(tab, switched)
-            scorings.append(_score(tab, switched.then, api_visibility="private"))
+            scorings.append(_score(tab, switched.then, public=not scorings))
             clicks.append(event)
     for click in clicks:
         click(None, None, None, cancels=scorings, api_visibility="private")
 
 
-def _score(tab: Layout, event: Any, **more: Any) -> Any:
+def _score(tab: Layout, event: Any, *, public: bool) -> Any:
     return event(
         guard(on.score_muted),
         [tab.own, tab.look],
         [tab.score, tab.score_status, tab.scores],
+        api_name="cnn_score_muted" if public else None,
+        api_visibility="public" if public else "private",
+        api_description="Score the 10,000 test images with the filters this session has muted.",
         show_progress="hidden",
         concurrency_id="scoring",
         concurrency_limit=8,
-        **more,
     )
 
 

@@ -37,11 +37,15 @@ class DenseParts:
 @torch.no_grad()
 def conv_parts(layer: nn.Conv2d, inputs: Tensor, unit: int) -> ConvParts:
     """Output map `unit` of `layer` for `inputs` (C, H, W)."""
-    kernel = layer.weight[unit]  # (C, kh, kw)
+    kernel = layer.weight.detach()[unit]  # (C, kh, kw)
     bias = 0.0 if layer.bias is None else layer.bias[unit].item()
     # With as many groups as maps, every slice of the kernel sees its own map and nothing is summed.
     partials = F.conv2d(
-        inputs[None], kernel[:, None], stride=layer.stride, padding=layer.padding, groups=len(inputs)
+        inputs[None],
+        kernel[:, None],
+        stride=layer.stride,
+        padding=layer.padding,
+        groups=len(inputs),
     )[0]  # (C, h, w)
     output = layer(inputs[None])[0, unit]  # (h, w), as the network itself computes it
     return ConvParts(inputs, kernel, bias, partials, output)
@@ -50,6 +54,6 @@ def conv_parts(layer: nn.Conv2d, inputs: Tensor, unit: int) -> ConvParts:
 @torch.no_grad()
 def dense_parts(layer: nn.Linear, inputs: Tensor, unit: int) -> DenseParts:
     """Unit `unit` of `layer` for `inputs` (K,)."""
-    weights = layer.weight[unit]
+    weights = layer.weight.detach()[unit]  # (K,)
     bias = 0.0 if layer.bias is None else layer.bias[unit].item()
     return DenseParts(inputs, weights, inputs * weights, bias, layer(inputs)[unit].item())

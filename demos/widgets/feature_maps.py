@@ -22,7 +22,7 @@ class FeatureMaps(Widget):
     """
 
     script = "feature_maps"
-    events = ("inspect", "mute", "unmute")
+    signals = ("inspect", "mute", "unmute")
 
 
 def feature_maps(

@@ -2,7 +2,7 @@
 
 import { canvasOf, node, number, start, unpack, words } from "./common.js";
 import { dense, flatten, softmax } from "./inspector_dense.js";
-import { largest, numbers, picture, sumLine } from "./pixels.js";
+import { fixed, largest, numbers, picture, sumLine } from "./pixels.js";
 
 const KINDS = { conv, relu: beforeAfter, pool: beforeAfter, flatten, dense, softmax };
 
@@ -93,7 +93,7 @@ function conv({ value, view, say }) {
       return node("button", { type: "button", "aria-pressed": String(c === state.c),
         "aria-label": say("slice_label", { unit: c, amount: number(amount, 3) }),
         onclick: () => choose(c) }, node("span", {}, String(c)), kernel.element,
-      node("b", {}, number(amount, 2)), bar);
+      node("b", {}, fixed(amount, 2)), bar);
     });
   };
   const choose = (c) => {

@@ -1,7 +1,7 @@
 /* The inspector's views behind the maps: flatten, a dense unit, and the softmax. */
 
 import { node, number } from "./common.js";
-import { picture, sumLine } from "./pixels.js";
+import { fixed, picture, sumLine } from "./pixels.js";
 
 const TOP = 8; // contributions listed
 
@@ -38,14 +38,14 @@ function contributions(value, say, nameOf) {
   const rest = order.slice(TOP).reduce((total, i) => total + products[i], 0);
   const most = Math.abs(products[order[0]]) || 1;
   const row = (name, input, weight, product) => node("tr", {}, node("th", { scope: "row" }, name),
-    node("td", {}, input), node("td", {}, weight), node("td", {}, number(product, 3)),
+    node("td", {}, input), node("td", {}, weight), node("td", {}, fixed(product, 3)),
     node("td", {}, node("i", { class: product < 0 ? "is-negative" : "",
       style: `width:${Math.min(100, (100 * Math.abs(product)) / most)}%` })));
   const head = ["from", "value", "weight", "product"].map((k) => node("th", { scope: "col" }, say(k)));
   const table = node("table", { class: "dl-inspector-table" },
     node("thead", {}, node("tr", {}, head, node("td", {}))),
     node("tbody", {}, order.slice(0, TOP).map((i) => row(nameOf(i),
-      number(value.inputs.data[i], 3), number(value.weights.data[i], 3), products[i])),
+      fixed(value.inputs.data[i], 3), fixed(value.weights.data[i], 3), products[i])),
     row(say("rest", { count: products.length - TOP }), "", "", rest)));
   const total = sumLine({ say, place: "", sum, sumName: say("sum_all", { count: products.length }),
     bias: value.bias, total: value.output, aside: null });
@@ -80,9 +80,9 @@ function blocks(value, say) {
 
 export function softmax({ value, say }) {
   const { table, total } = contributions(value, say, (i) => say("from_hidden", { unit: i }));
-  const column = (array, digits) => Array.from(array.data, (v) => number(v, digits));
-  const [logits, exps, shares] = [column(value.logits, 4), column(value.exps, 4),
-    column(value.probabilities, 4)];
+  const column = (array, write) => Array.from(array.data, (v) => write(v, 4));
+  const [logits, exps, shares] = [column(value.logits, fixed), column(value.exps, number),
+    column(value.probabilities, number)];
   const rows = logits.map((logit, digit) => node("tr",
     { class: digit === value.unit ? "is-chosen" : null },
     node("th", { scope: "row" }, String(digit)), node("td", {}, logit), node("td", {}, exps[digit]),

@@ -1,8 +1,16 @@
 /* Two ways to show a small array: as a picture whose pixels can be pointed at, and as numbers. */
 
-import { diverging, node, number, paint, rgb, sequential } from "./common.js";
+import { diverging, language, node, number, paint, rgb, sequential } from "./common.js";
 
 export const largest = (values) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-9);
+
+/* Always as many decimals, so that columns of numbers line up and small ones stay short. */
+export function fixed(value, digits) {
+  const rounded = Math.abs(value) < 0.5 * 10 ** -digits ? 0 : value; // no "-0.00"
+  return new Intl.NumberFormat(language(), {
+    minimumFractionDigits: digits, maximumFractionDigits: digits,
+  }).format(rounded);
+}
 
 /* A picture of values (row by row), each pixel `cell` CSS pixels wide. With `onPoint(x, y)` it can
    be pointed at by mouse, touch and arrow keys. Returns { element, mark(x, y, w, h) }. */
@@ -51,11 +59,11 @@ export function numbers({ values, width, scale, signed = true, digits = 2, label
   const cells = Array.from(values, (value, i) => {
     const colour = (signed ? diverging : sequential)(value / most);
     return node("span", { class: strong?.(i) ? "is-strong" : null,
-      style: `background:${rgb(colour)};color:${inkOn(colour)}` }, number(value, digits));
+      style: `background:${rgb(colour)};color:${inkOn(colour)}` }, fixed(value, digits));
   });
   return node("figure", { class: "dl-pixels-numbers" },
     node("figcaption", {}, caption ?? label),
-    node("div", { role: "img", "aria-label": `${label}: ${Array.from(values, (v) => number(v, digits)).join("; ")}`,
+    node("div", { role: "img", "aria-label": `${label}: ${Array.from(values, (v) => fixed(v, digits)).join("; ")}`,
       style: `grid-template-columns:repeat(${width},minmax(0,1fr))` }, cells));
 }
 
