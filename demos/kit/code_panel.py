@@ -18,6 +18,7 @@ from demos.kit.language import localise, session_language
 from demos.kit.run import Run
 from demos.kit.script import standalone
 from demos.kit.settings_form import SettingsForm
+from demos.widgets.source import Source, source
 from dlcore.device import describe, threads
 from dlcore.settings import SettingError
 
@@ -50,13 +51,13 @@ class CodePanel:
     ) -> None:
         self.topic, self.module, self.form, self.job = topic, module, form, job
         self.weights = weights
-        named = {_title(source): inspect.getsource(source) for source in sources}
+        named = {_title(part): inspect.getsource(part) for part in sources}
         with localise(gr.Accordion(open=False, elem_id=f"{topic}-code"), label="kit.code.title"):
             localise(gr.Markdown(), value="kit.code.intro")
             with gr.Tabs():
-                for title, source in named.items():
+                for title, code in named.items():
                     with gr.Tab(title):
-                        gr.Code(source, language="python", interactive=False, show_label=False)
+                        Source(source(title, code))
                 with localise(gr.Tab(), label="kit.code.machine"):
                     self.machine = gr.JSON(show_label=False, elem_id=f"{topic}-machine")
             with gr.Row(elem_classes="dl-buttons"):

@@ -1,6 +1,6 @@
 """What a visitor does, in the words of the tests: open a tab, switch language, draw, wait."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from playwright.sync_api import Locator, Page
 
@@ -60,6 +60,21 @@ def unfold(panel: Locator) -> None:
     while folded.count():
         folded.first.click()
     wait_idle(panel.page)
+
+
+def sections(panel: Locator) -> Iterator[str]:
+    """Open the tabs inside a tab one after the other; yields the name of the one now open."""
+    forget = "document.querySelectorAll('[data-seen]').forEach((e) => delete e.dataset.seen)"
+    panel.page.evaluate(forget)
+    unseen = panel.locator("[role=tab]:visible:not([data-seen])")
+    while unseen.count():
+        button = unseen.first.element_handle()
+        assert button is not None
+        button.evaluate("(button) => { button.dataset.seen = ''; }")
+        if button.get_attribute("aria-selected") != "true":
+            button.click()
+        unfold(panel)
+        yield button.inner_text()
 
 
 def draw(pad: Locator, stroke: Sequence[tuple[float, float]]) -> None:

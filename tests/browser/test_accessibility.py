@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from demos import TABS
 from tests.browser.conftest import PHONE
-from tests.browser.steps import open_tab, set_theme, switch_language, unfold
+from tests.browser.steps import open_tab, sections, set_theme, switch_language, unfold
 from tests.serving import ROOT
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -50,31 +50,48 @@ def faults(page: Page) -> list[dict[str, Any]]:
 
 
 def report(found: dict[str, list[dict[str, Any]]]) -> str:
-    lines = []
+    """The faults, alike ones once: rule, how often, where first, and what would mend it."""
+    alike: dict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = {}
     for where, faulty in found.items():
         for fault in faulty:
-            lines.append(f"{where}: {fault['rule']} ({fault['impact']}) {fault['target']}")
-            lines.append(f"    {fault['html']}\n    {fault['why']}")
+            name = (fault["rule"], fault["html"].split(">")[0].split("id=")[0])
+            alike.setdefault(name, []).append((where, fault))
+    lines = []
+    for (rule, _), places in alike.items():
+        where, fault = places[0]
+        lines.append(f"{rule} ({fault['impact']}), {len(places)} times, first in {where}:")
+        lines.append(f"    {fault['target']}\n    {fault['html']}\n    {fault['why']}")
     return "\n".join(lines)
 
 
-def check(page: Page, topic: str) -> None:
-    unfold(open_tab(page, topic))
-    found = {}
-    for lang in ("en", "vi"):
-        switch_language(page, lang)
-        for theme in ("light", "dark"):
-            set_theme(page, theme)
-            found[f"{topic}, {lang}, {theme}"] = faults(page)
-    text = report(found)
-    assert not text, text
+def look(page: Page, lang: str, theme: str) -> str:
+    switch_language(page, lang)
+    set_theme(page, theme)
+    return f"{lang}, {theme}"
 
 
 @pytest.mark.parametrize("topic", TABS)
 def test_no_grave_fault_on_a_desktop(page: Page, topic: str) -> None:
-    check(page, topic)
+    """Every section of the tab in both themes, the tab as a whole in all four combinations."""
+    panel = open_tab(page, topic)
+    unfold(panel)
+    found = {}
+    for lang, theme in (("en", "light"), ("vi", "dark")):
+        where = look(page, lang, theme)
+        for section in sections(panel):
+            found[f"{section}, {where}"] = faults(page)
+    for lang, theme in (("vi", "light"), ("en", "dark")):
+        where = look(page, lang, theme)
+        found[where] = faults(page)
+    assert not any(found.values()), report(found)
 
 
 @pytest.mark.parametrize("topic", TABS)
 def test_no_grave_fault_on_a_phone(visit: Callable[..., Page], topic: str) -> None:
-    check(visit(f"?tab={topic}", **PHONE), topic)
+    page = visit(f"?tab={topic}", **PHONE)
+    unfold(open_tab(page, topic))
+    found = {}
+    for lang, theme in (("vi", "light"), ("en", "dark")):
+        where = look(page, lang, theme)
+        found[where] = faults(page)
+    assert not any(found.values()), report(found)
