@@ -16,7 +16,7 @@ from demos.kit.lesson import lesson
 from demos.kit.permalink import address
 from demos.kit.settings_form import SettingsForm
 from demos.perceptron_trial import Trial, points_of, swarm, weights_file
-from demos.perceptron_views import named, starts_chart, steps, tried, untried
+from demos.perceptron_views import named, sent, starts_chart, steps, tried, untried
 from demos.widgets.bars import Bars, bars
 from demos.widgets.function_map import FunctionMap
 from demos.widgets.ledger import Ledger
@@ -101,7 +101,7 @@ class Tab:
             self.weights = [
                 gr.Number(value, label=label, elem_id=f"perceptron-{name}", min_width=80)
                 for name, label, value in zip(
-                    ("w1", "w2", "b"), ("w₁", "w₂", "b"), _rounded(first), strict=True
+                    ("w1", "w2", "b"), ("w₁", "w₂", "b"), first.rounded(), strict=True
                 )
             ]
         self.ledger = Ledger(first.ledger(), group=TOPIC, elem_id="perceptron-ledger")
@@ -160,6 +160,7 @@ class Tab:
         buttons = [self.add_layer, self.remove_layer]
         shown = [self.trial, self.plane, self.ledger, self.chart, self.timeline]
         shown += [*self.weights, *buttons, self.map]
+        live = {"trigger_mode": "always_last", **_QUIET}
         loud: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 4}
 
         def on(
@@ -179,13 +180,13 @@ class Tab:
         on(self.reset.click, self._reset, given, shown, "reset", "Go back to the seed's weights.")
         self.play.click(guard(self._play, names=names), given, shown, **_QUIET)
         gr.on(
-            [component.change for component in (*self.form.components, self.points)],
+            [component.change for component in self.form.components],
             guard(self._show, names=names),
             given,
             shown,
-            trigger_mode="always_last",
-            **_QUIET,
+            **live,
         )
+        self.points.change(guard(self._read_points, names=names), given, shown, **live)
         seed = self.form.by_name["seed"]
         self.another.click(guard(self._other_seed), seed, seed, **_QUIET)
         self.restore.click(
@@ -195,20 +196,19 @@ class Tab:
             **_QUIET,
         )
         training.offers.append((TOPIC, self.restore))
-        typed = [self.trial, *self.weights, self.points, *self.form.components]
         gr.on(
-            [event for number in self.weights for event in (number.submit, number.blur)],
-            guard(self._typed, names=names),
-            typed,
-            shown,
+            [number.input for number in self.weights],
+            guard(self._typed, names=["w1", "w2", "b", *names]),
+            [self.trial, self.points, *self.weights, *self.form.components],
+            [component for component in shown if component not in self.weights],
+            trigger_mode="always_last",
             api_name="perceptron_weights",
             api_description="Set w1, w2 and b by hand; training goes on from there.",
-            show_progress="hidden",
+            **loud,
         )
-        live = {"trigger_mode": "always_last", **_QUIET}
         self.plane.line(guard(self._line, names=names), given, shown, **live)
-        edited = [self.points, self.form.by_name["function"]]
-        self.plane.points(guard(self._edited), None, edited, **live)
+        edited = [self.points, self.form.by_name["function"], *shown]
+        self.plane.points(guard(self._edited, names=names), given, edited, **live)
         self.map.pick(guard(self._picked), None, self.form.by_name["function"], **_QUIET)
         for button, layer in ((self.add_layer, True), (self.remove_layer, False)):
             button.click(
@@ -228,7 +228,7 @@ class Tab:
         on(
             self.starts.click,
             self._two_hundred,
-            given[1:],
+            given,
             [self.starts_box, *self.swarms, self.starts_timeline] + [self.bars, self.starts_chart],
             "starts",
             "Train 200 random starts as one batch, with these settings and the tutorial's.",
@@ -239,7 +239,7 @@ class Tab:
     def _present(self, trial: Any, text: Any, values: tuple[Any, ...]) -> Trial:
         """The visitor's trial, brought up to date with what the controls say."""
         settings = self.form.config(values)
-        points = points_of(settings.function, text)
+        points = points_of(settings.function, text, trial)
         if not isinstance(trial, Trial):
             return Trial(settings, points)
         start = (settings.seed, settings.scale, settings.hidden)
@@ -266,7 +266,7 @@ class Tab:
             self.remove_layer: gr.update(visible=not alone),
             self.map: {"selected": trial.settings.function, **(trial.survey or untried())},
         }
-        values = _rounded(trial) if alone else [None] * 3
+        values = trial.rounded() if alone else [None] * 3
         for number, value in zip(self.weights, values, strict=True):
             updates[number] = gr.update(value=value, interactive=alone)
         return updates
@@ -274,6 +274,12 @@ class Tab:
     # --- Handlers --------------------------------------------------------------------------------
 
     def _show(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
+        return self._shown(self._present(trial, points, values), request)
+
+    def _read_points(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> Any:
+        """Points from an address. An edit on the plane has been answered already."""
+        if self.form.config(values).function != "points":
+            return {self.trial: trial}
         return self._shown(self._present(trial, points, values), request)
 
     def _step(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
@@ -297,24 +303,20 @@ class Tab:
             fresh.earlier = [*trial.earlier, trial.curves_run()][-5:] if trial.step else []
         return self._shown(fresh, request)
 
-    def _typed(
-        self,
-        trial: Any,
-        w1: Any,
-        w2: Any,
-        b: Any,
-        points: Any,
-        *values: Any,
-        request: gr.Request,
-    ) -> dict[Any, Any]:
-        present = self._present(trial, points, values)
-        numbers = [w1, w2, b]
-        if present.settings.hidden or numbers == _rounded(present):
-            return self._shown(present, request)
+    def _typed(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
+        """While a number is being written it must not be written over: only the rest is shown."""
+        present = self._present(trial, points, values[3:])
+        numbers = list(values[:3])
         if not all(type(n) in (int, float) and abs(n) <= _LARGEST_WEIGHT for n in numbers):
+            if None in numbers:  # an empty field, on the way to a number
+                return {self.trial: present}
             raise UserError("perceptron.errors.weights", limit=int(_LARGEST_WEIGHT))
-        present.set_weights(torch.tensor([numbers], dtype=torch.float64))
-        return self._shown(present, request)
+        if not present.settings.hidden and numbers != present.rounded():
+            was = zip(numbers, present.rounded(), present.row[0].tolist(), strict=True)
+            exact = [now if now != seen else full for now, seen, full in was]
+            present.set_weights(torch.tensor([exact], dtype=torch.float64))
+        shown = self._shown(present, request)
+        return {key: value for key, value in shown.items() if key not in self.weights}
 
     def _other_seed(self, seed: Any) -> int:
         return Config(seed=seed).seed + 1
@@ -337,7 +339,7 @@ class Tab:
         self, trial: Any, points: Any, event: gr.EventData, *values: Any, request: gr.Request
     ) -> dict[Any, Any]:
         present = self._present(trial, points, values)
-        data = _sent(event)
+        data = sent(event)
         p, q = read_place(data.get("p")), read_place(data.get("q"))
         if present.settings.hidden or p == q:
             raise UserError("perceptron.errors.line")
@@ -345,12 +347,18 @@ class Tab:
         present.set_weights(line_through(p, q, length))
         return self._shown(present, request)
 
-    def _edited(self, event: gr.EventData) -> dict[Any, Any]:
-        rows = read_points(_sent(event).get("points"))
-        return {self.points: to_text(rows), self.form.by_name["function"]: named(rows)}
+    def _edited(
+        self, trial: Any, _points: Any, event: gr.EventData, *values: Any, request: gr.Request
+    ) -> dict[Any, Any]:
+        rows = read_points(sent(event).get("points"))
+        text, function = to_text(rows), named(rows)
+        settings = dict(zip(self.form.names, values, strict=True)) | {"function": function}
+        present = self._present(trial, text, tuple(settings.values()))
+        new = {self.points: text, self.form.by_name["function"]: function}
+        return {**new, **self._shown(present, request)}
 
     def _picked(self, event: gr.EventData) -> str:
-        name = _sent(event).get("function")
+        name = sent(event).get("function")
         if not isinstance(name, str) or name not in FUNCTIONS:
             raise UserError("perceptron.errors.function")
         return name
@@ -368,9 +376,9 @@ class Tab:
         present.survey = tried(present.settings)
         return self._shown(present, request)
 
-    def _two_hundred(self, points: Any, *values: Any) -> dict[Any, Any]:
+    def _two_hundred(self, trial: Any, points: Any, *values: Any) -> dict[Any, Any]:
         settings = self.form.config(values)
-        rows = points_of(settings.function, points)
+        rows = points_of(settings.function, points, trial)
         theirs = dataclasses.replace(TUTORIAL, function=settings.function, seed=settings.seed)
         yours, tutorial = swarm(settings, rows), swarm(theirs, rows)
         return {
@@ -390,12 +398,3 @@ def _button(name: str, **props: Any) -> gr.Button:
     identity = f"perceptron-{name.replace('_', '-')}"
     button = gr.Button(elem_id=identity, min_width=60, **props)
     return localise(button, value=f"perceptron.buttons.{name}")
-
-
-def _rounded(trial: Trial) -> list[float]:
-    return [round(weight, 4) for weight in trial.row[0].tolist()]
-
-
-def _sent(event: gr.EventData) -> dict[str, Any]:
-    data = getattr(event, "_data", None)
-    return data if isinstance(data, dict) else {}

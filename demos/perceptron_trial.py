@@ -39,8 +39,10 @@ _EARLIER = 5
 _SWARM_FRAMES = 40
 
 
-def points_of(function: str, text: object) -> tuple[Row, ...]:
-    """The points of a truth table, or those of one's own that the text holds."""
+def points_of(function: str, text: object, before: object = None) -> tuple[Row, ...]:
+    """The points of a truth table, or those of one's own: from the text, or as they were before."""
+    if function == "points" and text in ("", None):
+        return before.points if isinstance(before, Trial) else points_of("AND", "")
     if function == "points":
         return plane.from_text(text)
     labels = FUNCTIONS[function]
@@ -102,6 +104,10 @@ class Trial(Run):
     def row(self) -> Tensor:
         """The weights as they are now, (1, P)."""
         return self.model.parameters_row()
+
+    def rounded(self) -> list[float]:
+        """The weights as their fields show them."""
+        return [round(weight, 4) for weight in self.row[0].tolist()]
 
     def change_settings(self, settings: Config) -> None:
         """Go on from the weights as they are, with another rule, rate or order."""

@@ -3,9 +3,17 @@
 import dataclasses
 from typing import Any
 
+import gradio as gr
+
 from demos.perceptron_trial import Swarm, points_of
 from demos.widgets.plane import Row
 from dlcore.perceptron import FUNCTIONS, Config, survey, why_impossible
+
+
+def sent(event: gr.EventData) -> dict[str, Any]:
+    """What came with a widget's event: a dict, whatever a client sent."""
+    data = getattr(event, "_data", None)
+    return data if isinstance(data, dict) else {}
 
 
 def named(rows: tuple[Row, ...]) -> str:

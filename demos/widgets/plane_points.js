@@ -4,6 +4,7 @@ import { keyed, node, number, svg } from "./common.js";
 
 const MOST = 100;
 const REACH = 2;
+const PATIENCE_MS = 3000;
 const MOVED_PX = 4; // less is a click
 const KEY_STEP = 0.1;
 const round = (v) => Math.max(-REACH, Math.min(REACH, Math.round(v * 100) / 100));
@@ -17,7 +18,8 @@ export function pointsEditor(view) {
   let hovered = null; // id
   let held = null;
   let label = 1; // of the next point
-  let mine = ""; // what was sent last, to know one's own echo
+  let sent = null; // the points on their way to Python, until they come back
+  let sentAt = 0;
 
   const button = (name, act) => node("button", { type: "button", class: name, onclick: act });
   const kinds = [1, 0].map((kind) => button("kind", () => {
@@ -41,8 +43,9 @@ export function pointsEditor(view) {
   }
 
   function tell() {
-    mine = JSON.stringify(rows());
-    if (points.length) host.trigger("points", { points: rows() });
+    sent = JSON.stringify(rows());
+    sentAt = performance.now();
+    host.trigger("points", { points: rows() });
     view.redraw();
   }
 
@@ -193,17 +196,17 @@ export function pointsEditor(view) {
   }
 
   return {
-    /* New points from Python, unless they are the ones that were just sent there. */
+    /* New points from Python. While an edit is on its way there, what comes back may be older. */
     receive(value) {
       const told = JSON.stringify(value.points);
-      if (told === mine && told === JSON.stringify(rows())) return;
-      if (held) return;
-      if (told !== mine && told !== JSON.stringify(rows())) {
-        points = value.points.map(([x, y, kind]) => [x, y, kind, (nextId += 1)]);
-        chosen = null;
-        if (value.own !== true) past = [];
-        mine = told;
-      }
+      if (told === sent) sent = null;
+      if (told === JSON.stringify(rows()) || held) return;
+      if (sent && performance.now() - sentAt < PATIENCE_MS) return;
+      sent = null;
+      const known = new Map(points.map((point) => [JSON.stringify(point.slice(0, 3)), point[3]]));
+      points = value.points.map((row) => [...row, known.get(JSON.stringify(row)) ?? (nextId += 1)]);
+      if (!find(chosen)) chosen = null;
+      past = [];
     },
     draw(value, frame) {
       keyed(layers.points, points, (point) => point[3], make,
