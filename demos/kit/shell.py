@@ -17,6 +17,7 @@ from demos.widgets.base import STATIC_URL
 log = logging.getLogger("demos")
 _WIDGETS = Path(__file__).parent.parent / "widgets"
 _lang: contextvars.ContextVar[str] = contextvars.ContextVar("lang", default=DEFAULT)
+_ADDRESS_JS = f'import(new URL("{STATIC_URL}/address.js", document.baseURI))'
 _SHELL_JS = f'import(new URL("{STATIC_URL}/shell.js", document.baseURI))'
 
 
@@ -155,6 +156,12 @@ class Header:
             api_visibility="private",
             show_progress="hidden",
             queue=False,
+        ).then(
+            None,
+            None,
+            None,
+            js=f"() => {_ADDRESS_JS}.then((m) => {{ m.settle(); }})",
+            api_visibility="private",
         )
 
     @staticmethod
@@ -170,7 +177,6 @@ def follow_tab(tab: gr.Tab, topic: str) -> None:
         None,
         None,
         None,
-        js=f'() => {{ import(new URL("{STATIC_URL}/address.js", document.baseURI))'
-        f'.then((m) => m.show("{topic}")); }}',
+        js=f'() => {{ {_ADDRESS_JS}.then((m) => m.show("{topic}")); }}',
         api_visibility="private",
     )

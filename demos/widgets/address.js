@@ -2,6 +2,12 @@
    defaults is written, so that links stay short. */
 
 const latest = new Map(); // topic -> { name: text } as last written by its controls
+let opening = true; // until the server has read the address, nothing may change it
+
+/* The page shows what its address asked for: from now on the address follows the page. */
+export function settle() {
+  opening = false;
+}
 
 const text = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
@@ -17,6 +23,7 @@ export function write(topic, names, defaults, values) {
 
 /* Point the address at a topic and its settings, keeping what does not belong to any tab. */
 export function show(topic) {
+  if (opening) return;
   const url = new URL(location.href);
   const kept = ["lang", "__theme"].map((name) => [name, url.searchParams.get(name)]);
   const first = !latest.has(topic) && url.searchParams.get("tab") === topic;
