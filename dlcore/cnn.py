@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dlcore.augment import bend
+from dlcore.checkpoint import load as load_checkpoint
 from dlcore.data.mnist import Mnist, load_mnist
 from dlcore.device import best_dtype
 from dlcore.progress import Progress
@@ -298,6 +299,4 @@ def score(
 
 def load_bundled() -> CNN:
     """The network that ships with the project. See weights/README.md for how it was made."""
-    from dlcore.checkpoint import load as load_checkpoint
-
-    return restore(load_checkpoint(BUNDLED).state)
+    return restore(load_checkpoint(BUNDLED, topic="cnn").state)
