@@ -148,7 +148,8 @@ def drawings(seed: int = 0) -> list[Drawing]:
 
 def _drawing(label: int, style: str, way: int, rng: np.random.Generator) -> Drawing:
     tall, width = rng.uniform(180, 260), 22.0  # the pad opens with a pen of 22
-    slant, middle = rng.normal(0.06, 0.07), rng.normal(SIDE / 2, 10, size=2)
+    slant = rng.normal(0.06, 0.07)
+    middle: np.ndarray | None = rng.normal(SIDE / 2, 10, size=2)
     match style:
         case "thin":
             width = rng.uniform(7, 12)

@@ -73,7 +73,7 @@ def test_images_of_a_batch_are_explained_apart(model: CNN, images: Tensor) -> No
 
 def test_of_colour_channels_the_steepest_counts_with_its_sign() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3, 1, bias=False))
-    model[1].weight.data = torch.tensor([[0.5, -2.0, 1.0]])  # type: ignore[assignment]
+    model[1].weight.data = torch.tensor([[0.5, -2.0, 1.0]])
     slope = input_gradient(model, torch.rand(2, 3, 1, 1), 0)
     assert slope.flatten().tolist() == [-2.0, -2.0]
 

@@ -38,7 +38,7 @@ def opened(browser: Browser, pad: PadPage, noise: Noise) -> Iterator[Callable[..
     contexts = []
 
     def open_page(**options: object) -> Page:
-        context = browser.new_context(**{**DESKTOP, "locale": "en-GB", **options})  # type: ignore[arg-type]
+        context = browser.new_context(**{**DESKTOP, "locale": "en-GB", **options})
         contexts.append(context)
         context.set_default_timeout(TIMEOUT_MS)
         noise.listen(context)
