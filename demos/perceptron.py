@@ -78,7 +78,7 @@ class Tab:
     def _picture(self, first: Trial) -> None:
         self.plane = Plane(first.plane(), group=TOPIC, elem_id="perceptron-plane")
         self.timeline = Timeline(
-            {"steps": first.steps()}, group=TOPIC, elem_id="perceptron-timeline"
+            {"run": TOPIC, "steps": first.steps()}, group=TOPIC, elem_id="perceptron-timeline"
         )
 
     def _controls(self, first: Trial) -> None:
@@ -261,7 +261,7 @@ class Tab:
             self.plane: trial.plane(film_from=film_from),
             self.ledger: trial.ledger(),
             self.chart: trial.chart(),
-            self.timeline: {"run": trial.id, "steps": trial.steps()},
+            self.timeline: {"run": TOPIC, "steps": trial.steps()},
             self.add_layer: gr.update(visible=alone),
             self.remove_layer: gr.update(visible=not alone),
             self.map: {"selected": trial.settings.function, **(trial.survey or untried())},
