@@ -49,6 +49,7 @@ def build_app() -> gr.Blocks:
                     page.build()
                 shell.follow_tab(tab, topic)
         header.connect(app, tabs, TABS)
+        header.quieten(app)
     return app
 
 

@@ -1,8 +1,9 @@
 """What the CNN tab shows: from pictures and networks to the values of widgets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import torch
 from torch import Tensor
@@ -107,28 +108,40 @@ def gets(image: Tensor | None) -> dict[str, Any] | None:
 # --- Training ------------------------------------------------------------------------------------
 
 
-def filmstrip(run: Run) -> dict[str, Any]:
-    """The first layer's kernels over time."""
-    frames = run.frames("kernels", lambda snapshot: diverging_images(snapshot.kernels))
-    return {"run": run.id, "frames": frames, "columns": 16}
+def filmstrip(run: Run) -> Any:
+    """The first layer's kernels over time, about twice a second."""
+
+    def frame(snapshot: cnn.Snapshot) -> dict[str, Any] | None:
+        if len(run.events) % 5 != 1 and not snapshot.evaluation and not run.ended:
+            return None
+        return {"images": diverging_images(snapshot.kernels)["images"]}
+
+    return _recorded(run, "kernels", frame, palette="diverging")
 
 
-def confusion_over_time(run: Run) -> dict[str, Any]:
+def confusion_over_time(run: Run) -> Any:
     """The confusion matrix after each epoch."""
 
     def frame(snapshot: cnn.Snapshot) -> dict[str, Any] | None:
         return confusion(snapshot.evaluation) if snapshot.evaluation else None
 
-    return {"run": run.id, "frames": run.frames("confusion", frame)}
+    return _recorded(run, "confusion", frame)
 
 
-def mistakes_over_time(run: Run) -> dict[str, Any]:
+def mistakes_over_time(run: Run) -> Any:
     """The worst mistakes after each epoch."""
 
     def frame(snapshot: cnn.Snapshot) -> dict[str, Any] | None:
         return gallery(snapshot.evaluation) if snapshot.evaluation else None
 
-    return {"run": run.id, "frames": run.frames("mistakes", frame)}
+    return _recorded(run, "mistakes", frame)
+
+
+def _recorded(run: Run, name: str, frame: Callable[[Any], Any], **more: Any) -> Any:
+    """The value with all frames so far; nothing is sent while there is no new one."""
+    frames = run.frames(name, frame)
+    fresh = not run.events or run.ended or (frames and frames[-1]["step"] == run.latest.step)
+    return {"run": run.id, "frames": frames, **more} if fresh else gr.skip()
 
 
 def confusion(evaluation: cnn.Evaluation) -> dict[str, Any]:

@@ -164,6 +164,17 @@ class Header:
             api_visibility="private",
         )
 
+    def quieten(self, app: gr.Blocks) -> None:
+        """Keep Gradio's loading status on one small component. Call last.
+
+        Gradio tells every output of every event so far about each step of any event, and clones
+        all that stands in an output, the tabs with everything in them too: a live training then
+        takes seconds of the page's time. What shows progress here says so itself.
+        """
+        for event in app.fns.values():
+            if event.show_progress == "hidden":
+                event.show_progress_on = [self.language]
+
     @staticmethod
     def _switch(lang: Any, request: gr.Request) -> list[Any]:
         chosen = lang if lang in LANGUAGES else DEFAULT
