@@ -206,9 +206,10 @@ class Tab:
             api_description="Set w1, w2 and b by hand; training goes on from there.",
             **loud,
         )
-        self.plane.line(guard(self._line, names=names), given, shown, **live)
+        each = {**live, "trigger_mode": "multiple"}  # "always_last" would repeat the older data
+        self.plane.line(guard(self._line, names=names), given, shown, **each)
         edited = [self.points, self.form.by_name["function"], *shown]
-        self.plane.points(guard(self._edited, names=names), given, edited, **live)
+        self.plane.points(guard(self._edited, names=names), given, edited, **each)
         self.map.pick(guard(self._picked), None, self.form.by_name["function"], **_QUIET)
         for button, layer in ((self.add_layer, True), (self.remove_layer, False)):
             button.click(
