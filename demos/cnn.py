@@ -48,8 +48,8 @@ def build() -> None:
 
 def _wire_pen(tab: Layout) -> None:
     """Whatever changes the picture or the network: read it again, and refresh the open section."""
-    read = (guard(on.predict), tab.seen, tab.answers)
-    study = (_study(), tab.studied_from, tab.studied)
+    read = guard(on.predict)
+    study = _study()
     for source, changed in (
         (tab.pad, tab.pad.draw),
         (tab.centre, tab.centre.change),
@@ -57,7 +57,9 @@ def _wire_pen(tab: Layout) -> None:
     ):
         first = source is tab.pad
         changed(
-            *read,
+            read,
+            tab.seen,
+            tab.answers,
             api_name="cnn_predict" if first else None,
             api_visibility="public" if first else "private",
             api_description="Read a drawn digit: the picture the network gets, its probabilities "
@@ -66,7 +68,7 @@ def _wire_pen(tab: Layout) -> None:
             concurrency_limit=8,
             **_LIVE,
         )
-        changed(*study, **_LIVE, **_STUDY, api_visibility="private")
+        changed(study, tab.studied_from, tab.studied, **_LIVE, **_STUDY, api_visibility="private")
     tab.which.change(guard(on.show_networks), tab.which, tab.twins, **_HIDDEN)
     tab.random.click(guard(on.load_random), tab.look, [tab.pad, tab.look], **_HIDDEN)
     shown = [tab.examples, tab.examples_open]
@@ -89,7 +91,8 @@ def _refresh(tab: Layout, after: Any) -> Any:
 def _wire_filters(tab: Layout) -> None:
     """Inspect a map; mute a filter, which scores the test set again, the latest click only."""
     looked_at = [tab.pad, tab.centre, tab.own, tab.look]
-    clicks, scorings = [], []
+    clicks: list[Any] = []
+    scorings: list[Any] = []
     for name, maps in tab.maps.items():
         maps.inspect(
             guard(on.inspect(name)), looked_at, [tab.look, tab.inspector],

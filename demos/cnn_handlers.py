@@ -202,10 +202,10 @@ class Evaluating:
                 word = "running" if event.step else "waiting"
                 gone = time.monotonic() - began
                 yield status(word, step=event.step, total=event.total, elapsed_s=gone)
-                self.result = event.snapshot
+                self.result = event.snapshot or self.result
         finally:
             running.close()
-        if not self.muted:
+        if not self.muted and self.result is not None:
             known[self.model] = self.result
 
 

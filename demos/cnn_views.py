@@ -26,7 +26,7 @@ from dlcore.lens import conv_parts, dense_parts
 DIGITS = [str(digit) for digit in range(10)]
 SWEEP = 41  # amounts of a change that are tried
 _MOST_CURVES = 4  # digits that get a curve of their own
-_SHOWN_MISTAKES = 60
+_SHOWN_MISTAKES = 30
 _FOR, _AGAINST = np.array([0.13, 0.33, 0.77]), np.array([0.81, 0.36, 0.05])  # RGB
 
 Networks = Mapping[str, cnn.CNN]
@@ -55,9 +55,9 @@ def maps(models: Networks, image: Tensor | None, look: Look) -> list[dict[str, A
 
 def _maps(model: cnn.CNN, image: Tensor, muted: cnn.Muted) -> dict[str, Any]:
     trace = traced(model, image, muted)
-    stages = ("conv1", "pool1", "conv2", "pool2", "hidden")
+    stages = ("conv1", "pool1", "conv2", "pool2")
     shown = {stage: getattr(trace, stage)[0].numpy() for stage in stages}
-    return feature_maps(image, shown, trace.probabilities[0].tolist(), muted)
+    return feature_maps(image, shown, trace.hidden[0], trace.probabilities[0].tolist(), muted)
 
 
 def magnified(image: Tensor | None, look: Look, own: Trained | None) -> dict[str, Any] | None:
@@ -241,7 +241,7 @@ def explanation(model: cnn.CNN, image: Tensor, target: int | None) -> dict[str, 
     batch = as_batch(image)
     shares = cnn.predict(model, batch)[0]
     digit = int(shares.argmax()) if target is None else target
-    cam = grad_cam(layers, batch, layers.relu2, digit)[0]  # (28, 28), ≥ 0
+    cam = grad_cam(layers, batch, layers.get_submodule("relu2"), digit)[0]  # (28, 28), ≥ 0
     gradient = input_gradient(layers, batch, digit)[0]  # (28, 28), signed
     pictures = [_on_paper(image), _on_paper(image, cam), _on_paper(image, gradient)]
     captions = [f"{digit}: {100 * shares[digit]:.1f} %", "cam", "gradient"]

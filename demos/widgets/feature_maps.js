@@ -40,40 +40,43 @@ function render(host, view) {
   update(host, view, stages[view.open], value, say);
 }
 
-/* Every stage as { name, count, width, height, data, scale, signed }. ReLU is conv with its
-   negatives cut off and muted maps blank: the very picture its numbers would give. */
+/* Every stage as { name, count, width, height, tones, amounts }: tones from -1 to 1 for the picture,
+   amounts where single numbers are written. ReLU is conv with its negatives cut off and muted maps
+   blank: the very picture its numbers would give. */
 function stagesOf(value) {
-  const stage = (name, packed, scale) => {
-    const { shape, data } = unpack(packed);
-    const [count, height, width] = shape.length === 3 ? shape : [shape[0], 1, 1];
-    return { name, count, height, width, data, scale, signed: SIGNED.has(name) };
+  const maps = (name, packed) => {
+    const { shape: [count, height, width], data } = unpack(packed);
+    return { name, count, height, width, tones: Float32Array.from(data, (v) => v / 127) };
+  };
+  const singles = (name, amounts) => {
+    const most = amounts.reduce((a, b) => Math.max(a, b), 0) || 1;
+    const tones = Float32Array.from(amounts, (v) => v / most);
+    return { name, count: amounts.length, width: 1, height: 1, tones, amounts };
   };
   const stages = {};
-  for (const [name, { data, scale }] of Object.entries(value.maps)) {
-    stages[name] = stage(name, data, scale);
-  }
+  for (const [name, packed] of Object.entries(value.maps)) stages[name] = maps(name, packed);
   for (const [relu, conv] of [["relu1", "conv1"], ["relu2", "conv2"]]) {
-    const { count, width, height, data } = stages[conv];
-    const cut = data.map((v) => Math.max(0, v));
+    const { width, height, tones } = stages[conv];
+    const cut = tones.map((v) => Math.max(0, v));
     for (const [layer, unit] of value.muted) {
       if (layer === conv) cut.fill(0, unit * width * height, (unit + 1) * width * height);
     }
-    stages[relu] = { ...stages[conv], name: relu, count, data: cut, signed: false };
+    stages[relu] = { ...stages[conv], name: relu, tones: cut };
   }
-  const image = unpack(value.image).data;
-  stages.input = { name: "input", count: 1, width: 28, height: 28, scale: 1, signed: false,
-    data: Array.from(image, (v) => v / 255 * 127) };
+  const image = Float32Array.from(unpack(value.image).data, (v) => v / 255);
+  stages.input = { name: "input", count: 1, width: 28, height: 28, tones: image };
   stages.flat = { ...stages.pool2, name: "flat", width: 25, height: 1 };
-  stages.softmax = { name: "softmax", count: 10, width: 1, height: 1, scale: 1, signed: false,
-    data: value.probabilities.map((p) => p * 127) };
+  stages.hidden = singles("hidden", unpack(value.hidden).data);
+  stages.softmax = { ...singles("softmax", value.probabilities),
+    tones: Float32Array.from(value.probabilities) };
   return stages;
 }
 
-const colourOf = (stage) => (v) => (stage.signed ? diverging : sequential)(v / 127);
+const colourOf = (stage) => (SIGNED.has(stage.name) ? diverging : sequential);
 
 /* All maps of a stage in one small picture. */
 function montage(canvas, stage) {
-  const { count, width, height, data } = stage;
+  const { count, width, height, tones } = stage;
   const gap = width > 1 && height > 1 ? 1 : 0;
   const columns = stage.name === "softmax" ? 1 : stage.name === "flat" ? 1
     : Math.ceil(Math.sqrt(count));
@@ -84,7 +87,7 @@ function montage(canvas, stage) {
     const [left, top] = [(i % columns) * (width + gap), Math.floor(i / columns) * (height + gap)];
     for (let y = 0; y < height; y += 1) {
       for (let x = 0; x < width; x += 1) {
-        picture[(top + y) * w + left + x] = data[(i * height + y) * width + x];
+        picture[(top + y) * w + left + x] = tones[(i * height + y) * width + x];
       }
     }
   }
@@ -184,16 +187,16 @@ function perRow(view) {
 
 /* Pictures, captions and states of the open stage's tiles. */
 function update(host, view, stage, value, say) {
-  const { width, height, data, scale } = stage;
+  const { width, height, tones, amounts } = stage;
   const layer = layerOf(stage.name);
   const muted = new Set(value.muted.filter(([name]) => name === layer).map(([, unit]) => unit));
   view.unmute.hidden = value.muted.length === 0;
   for (const one of view.tiles) {
-    const part = data.slice(one.unit * width * height, (one.unit + 1) * width * height);
+    const part = tones.subarray(one.unit * width * height, (one.unit + 1) * width * height);
     paint(one.canvas, part, width, height, colourOf(stage));
     const name = stage.name === "input" ? "" : String(one.unit);
-    const amount = number(part[0] / 127 * scale, stage.name === "softmax" ? 3 : 2);
-    const single = width * height === 1;
+    const single = amounts !== undefined;
+    const amount = single ? number(amounts[one.unit], 3) : "";
     one.caption.textContent = single ? `${name}: ${amount}` : name;
     const off = muted.has(one.unit);
     const chosen = one.unit === view.unit;
