@@ -15,6 +15,7 @@ from demos.kit.permalink import address
 from demos.widgets.base import STATIC_URL
 
 log = logging.getLogger("demos")
+_LONGEST_TEXT = 1_000_000
 _WIDGETS = Path(__file__).parent.parent / "widgets"
 _lang: contextvars.ContextVar[str] = contextvars.ContextVar("lang", default=DEFAULT)
 _ADDRESS_JS = f'import(new URL("{STATIC_URL}/address.js", document.baseURI))'
@@ -33,6 +34,8 @@ class App(gr.Blocks):
 
     async def preprocess_data(self, block_fn: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         try:
+            if _too_large(inputs):
+                raise ValueError("longer than anything a control sends")
             return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
         except Exception as error:
             log.info("unreadable input for %s: %s", block_fn.api_name, type(error).__name__)
@@ -51,6 +54,19 @@ class App(gr.Blocks):
             if isinstance(answer, dict) and answer.get("props") == {"__type__": "update"}:
                 del answer["props"]
         return answers
+
+
+def _too_large(value: Any) -> bool:
+    """Whether some text in a JSON value is too long. Asked before Gradio keeps it for the session:
+    files travel as uploads, and no widget sends more than a few kilobytes.
+    """
+    if isinstance(value, str):
+        return len(value) > _LONGEST_TEXT
+    if isinstance(value, list):
+        return len(value) > _LONGEST_TEXT or any(_too_large(item) for item in value)
+    if isinstance(value, dict):
+        return any(_too_large(item) for item in value.values())
+    return False
 
 
 def theme() -> gr.themes.Base:
