@@ -32,10 +32,6 @@ _LARGEST_WEIGHT = 1e4
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
-def build() -> None:
-    Tab()
-
-
 class Tab:
     """The tab's components, and the handlers that connect them."""
 
@@ -399,3 +395,6 @@ def _button(name: str, **props: Any) -> gr.Button:
     identity = f"perceptron-{name.replace('_', '-')}"
     button = gr.Button(elem_id=identity, min_width=60, **props)
     return localise(button, value=f"perceptron.buttons.{name}")
+
+
+build = Tab  # what the app calls inside the topic's gr.Tab
