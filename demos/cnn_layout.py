@@ -79,7 +79,9 @@ class Layout:
                 self.random = _button("random")
                 self.examples_button = _button("examples")
             self.examples_open = gr.State(False)
-            self.examples = ImageGrid(pick=True, columns=5, visible=False, elem_id="cnn-examples")
+            self.examples = ImageGrid(
+                pick=True, columns=5, visible=False, elem_id="cnn-examples-grid"
+            )
         with gr.Column(scale=3, min_width=200):
             _caption("gets")
             self.gets = ImageGrid(

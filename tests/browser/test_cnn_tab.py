@@ -1,0 +1,201 @@
+"""The CNN tab as a student uses it: draw, look inside, mute, train, stop, scrub, speak."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from playwright.sync_api import Locator, Page, expect
+
+from demos.cnn_state import SECTIONS
+from dlcore import cnn
+from dlcore.data.mnist import load_mnist
+from tests.browser.conftest import PHONE
+from tests.browser.steps import draw, open_tab, switch_language, wait_idle
+
+ONE = [(0.55, 0.15), (0.5, 0.5), (0.46, 0.85)]
+CORNER_SEVEN = [(0.05, 0.06), (0.2, 0.06), (0.1, 0.3)]
+TRAINING_MS = 90_000  # a slow machine with other work
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    page = visit()
+    open_tab(page, "cnn")
+    return page
+
+
+def pad(page: Page) -> Locator:
+    return page.locator("#cnn-pad canvas").first
+
+
+def expect_answer(page: Page, digit: str) -> None:
+    best = page.locator("#cnn-bars .row.best .label")
+    expect(best).to_have_text(digit)
+
+
+def picture(page: Page, selector: str) -> str:
+    """What a canvas shows."""
+    return str(page.locator(f"{selector} canvas").first.evaluate("canvas => canvas.toDataURL()"))
+
+
+def section(page: Page, name: str) -> None:
+    page.locator(f"#cnn-section-{name}-button").click()
+    page.locator(f"#cnn-section-{name}[role=tabpanel]").wait_for()
+    wait_idle(page)
+
+
+def load_zero(page: Page) -> torch.Tensor:
+    """The first example onto the pad; returns the very picture (28, 28) the network must get."""
+    page.locator("#cnn-examples").click()
+    page.locator("#cnn-examples-grid button").first.click()
+    expect_answer(page, "0")
+    data = load_mnist()
+    return data.test_images[int((data.test_labels == 0).nonzero()[0])] / 255
+
+
+def test_a_drawn_digit_is_read_and_its_maps_appear(page: Page) -> None:
+    expect(page.locator("#cnn-maps-bundled .dl-feature_maps-empty")).to_be_visible()
+    draw(pad(page), ONE)
+    expect_answer(page, "1")
+    expect(page.locator("#cnn-maps-bundled .dl-feature_maps-map")).to_have_count(32)
+    page.locator("#cnn-maps-bundled [data-stage=conv2]").click()
+    expect(page.locator("#cnn-maps-bundled .dl-feature_maps-map")).to_have_count(64)
+
+
+def test_centring_changes_what_the_network_gets(page: Page) -> None:
+    draw(pad(page), CORNER_SEVEN)
+    expect_answer(page, "7")
+    centred = picture(page, "#cnn-gets")
+    page.locator("#cnn-centre input").uncheck()
+    page.wait_for_function(
+        "before => document.querySelector('#cnn-gets canvas').toDataURL() !== before", arg=centred
+    )
+
+
+@pytest.mark.parametrize(("stage", "unit"), [("conv1", 3), ("conv2", 11), ("softmax", 0)])
+def test_the_inspector_shows_the_numbers_that_the_network_computed(
+    page: Page, stage: str, unit: int
+) -> None:
+    image = load_zero(page)
+    page.locator(f"#cnn-maps-bundled [data-stage={stage}]").click()
+    page.locator("#cnn-maps-bundled .dl-feature_maps-map").nth(unit).click()
+    with torch.no_grad():
+        trace = cnn.load_bundled().trace(image.view(1, 1, 28, 28))
+    if stage == "softmax":
+        expected = trace.logits[0, unit].item()
+    else:  # the pixel that answers most strongly is shown first
+        numbers = getattr(trace, stage)[0, unit].flatten()
+        expected = numbers[numbers.abs().argmax()].item()
+    shown = page.locator("#cnn-inspector strong[data-total]").first
+    shown.wait_for()
+    assert float(shown.get_attribute("data-total") or "nan") == pytest.approx(expected, abs=1e-4)
+    expect(page.locator("#cnn-inspector .is-right").first).to_be_visible()
+    expect(page.locator("#cnn-inspector .is-wrong")).to_have_count(0)
+
+
+def test_arrow_keys_walk_over_the_map(page: Page) -> None:
+    load_zero(page)
+    page.locator("#cnn-maps-bundled .dl-feature_maps-map").nth(3).click()
+    map_ = page.locator("#cnn-inspector .is-live")
+    map_.focus()
+    line = page.locator("#cnn-inspector .dl-inspector-sum").first
+    before = line.inner_text()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert line.inner_text() != before
+    expect(page.locator("#cnn-inspector .is-right")).to_be_visible()
+
+
+def test_a_muted_filter_is_crossed_out_and_the_test_set_is_read_again(page: Page) -> None:
+    load_zero(page)
+    tile = page.locator("#cnn-maps-bundled .dl-feature_maps-tile").nth(5)
+    tile.locator(".dl-feature_maps-map").focus()
+    page.keyboard.press("m")
+    expect(tile).to_have_class(re.compile("is-muted"))
+    scores = page.locator("#cnn-score-bars")
+    expect(scores).to_contain_text("%", timeout=TRAINING_MS)
+    page.locator("#cnn-maps-bundled .dl-feature_maps-unmute").click()
+    expect(tile).not_to_have_class(re.compile("is-muted"))
+    expect(scores).to_be_hidden()
+
+
+def test_stop_leaves_a_network_that_reads_beside_the_bundled_one(page: Page) -> None:
+    draw(pad(page), ONE)
+    section(page, "train")
+    expect(page.locator("#cnn-which input[value=yours]")).to_be_disabled()
+    page.locator("#cnn-epochs input[type=number]").fill("50")
+    page.keyboard.press("Tab")
+    page.locator("#cnn-train").click()
+    page.wait_for_function(
+        "document.querySelector('#cnn-timeline input[type=range]')?.max > 4", timeout=TRAINING_MS
+    )
+    page.locator("#cnn-stop").click()
+    expect(page.locator("#cnn-which input[value=yours]")).to_be_enabled(timeout=TRAINING_MS)
+    expect(page.locator("#cnn-bars .legend")).to_contain_text("yours")
+    expect(page.locator("#cnn-mistakes button").first).to_be_visible(timeout=TRAINING_MS)
+
+    newest = picture(page, "#cnn-kernels")
+    page.locator("#cnn-timeline input[type=range]").focus()
+    page.keyboard.press("Home")
+    page.wait_for_function(
+        "newest => document.querySelector('#cnn-kernels canvas').toDataURL() !== newest",
+        arg=newest,
+    )
+    page.locator("#cnn-mistakes button").first.click()
+    section(page, "sees")
+    expect(page.locator("#cnn-maps-yours .dl-feature_maps-map").first).to_be_visible()
+    expect(page.locator("#cnn-maps-bundled .dl-feature_maps-map").first).to_be_visible()
+
+
+def test_bending_and_asking_why_answer_for_the_drawing(page: Page) -> None:
+    draw(pad(page), ONE)
+    section(page, "transform")
+    expect(page.locator("#cnn-curves-bundled")).to_contain_text("Rotate")
+    upright = picture(page, "#cnn-bent")
+    page.locator("#cnn-bend-rotate input[type=number]").fill("90")
+    page.keyboard.press("Tab")
+    page.wait_for_function(
+        "before => document.querySelector('#cnn-bent canvas').toDataURL() !== before", arg=upright
+    )
+    section(page, "why")
+    expect(page.locator("#cnn-why-bundled canvas")).to_have_count(3)
+    expect(page.locator("#cnn-why-bundled")).to_contain_text("Grad-CAM")
+
+
+def test_the_language_switch_keeps_the_drawing(page: Page) -> None:
+    draw(pad(page), ONE)
+    expect_answer(page, "1")
+    drawn = picture(page, "#cnn-pad")
+    switch_language(page, "vi")
+    expect(page.locator("#cnn-section-train-button")).to_have_text("Tự huấn luyện")
+    expect(page.locator("#cnn-maps-bundled")).to_contain_text("Tích chập 1")
+    expect_answer(page, "1")
+    assert picture(page, "#cnn-pad") == drawn
+
+
+def test_an_experiment_sets_the_controls(page: Page) -> None:
+    page.locator("#cnn-lesson button").first.click()
+    page.locator("#cnn-experiment-corner").click()
+    expect(page.locator("#cnn-centre input")).not_to_be_checked()
+    expect(page.locator("#cnn-gets canvas")).to_be_visible()
+
+
+def test_no_section_is_wider_than_a_phone(visit: Visit) -> None:
+    page = visit(**PHONE)
+    open_tab(page, "cnn")
+    draw(pad(page), ONE)
+    expect_answer(page, "1")
+    page.locator("#cnn-maps-bundled .dl-feature_maps-map").nth(1).click()
+    wait_idle(page)
+    for name in SECTIONS:
+        button = page.locator(f"#cnn-section-{name}-button")
+        if not button.is_visible():  # Gradio folds the tabs that do not fit into a menu
+            page.locator("#cnn-sections .overflow-menu > button").first.click()
+            button = page.locator("#cnn-sections .overflow-dropdown button").nth(
+                SECTIONS.index(name) - SECTIONS.index("train")
+            )
+        button.click()
+        wait_idle(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
