@@ -61,6 +61,7 @@ def test_the_row_prints_both_times_their_ratio_and_the_share_of_the_peak(
 ) -> None:
     monkeypatch.setattr(bench, "load_mnist", lambda: tiny)
     monkeypatch.setattr(bench, "TARGET", 0.4)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # the row sets it; here it is put back
     measure, _ = rows()["cnn"]
     measure(argparse.Namespace(repeat=1))
     printed = capsys.readouterr().out

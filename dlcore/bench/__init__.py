@@ -4,6 +4,7 @@ Absolute times say little about another machine, or about this one while it does
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,7 +25,9 @@ def rows() -> dict[str, tuple[Measure, str]]:
 
 
 def _cnn(flags: argparse.Namespace) -> None:
-    from dlcore.bench.cnn import measure  # torch loads only when it is needed
+    # As in the app's workers: threads that sleep while they wait leave a shared machine usable.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when torch loads
+    from dlcore.bench.cnn import measure
 
     measure(flags.repeat or 1)
 

@@ -32,6 +32,7 @@ def measure(repeat: int) -> None:
     for seed in range(repeat):
         # Ours before and after: whatever else the machine does weighs on both sides.
         first, first_accuracy, durations = _time_ours(data, seed)
+        print(f"ours {first:.1f} s; now the plain loop, a minute or more", flush=True)
         slow, slow_accuracy, epochs = _time_plain(data, seed)
         second, second_accuracy, more = _time_ours(data, seed + repeat)
         print(
