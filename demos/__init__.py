@@ -18,6 +18,7 @@ from demos.kit import code_panel, shell, training
 from demos.kit.language import book, localise
 from demos.kit.permalink import address
 from demos.widgets.base import FOLDER, STATIC_URL
+from dlcore.device import answer_on_one_core
 
 # The order is fixed: perceptron, mlp, cnn, transfer, lstm, gan, vae, attention, resnet, gpt.
 TABS = ("perceptron", "cnn")
@@ -63,6 +64,7 @@ def launch(
     quiet: bool = False,
 ) -> Any:
     """Serve the app. block=False returns at once; what gradio's launch returns is passed on."""
+    answer_on_one_core()
     files = Mount(f"/{STATIC_URL}", StaticFiles(directory=FOLDER))
     return app.queue(max_size=WAITING, api_open=False).launch(
         server_name=host,

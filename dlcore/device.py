@@ -57,6 +57,15 @@ def threads() -> int:
     return min(cores(), _MOST_THREADS)
 
 
+def answer_on_one_core() -> None:
+    """For a process that only answers: one small input is quickest on one thread, and the other
+    cores stay with whoever trains on them.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def repeatable() -> None:
     """Let torch compute the same numbers every time, given a seed: call it before anything else."""
     import torch
