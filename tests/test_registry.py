@@ -162,7 +162,8 @@ def _said(script: str) -> set[str]:
 
 
 def test_ids_are_unique_and_start_with_their_topic(app: gr.Blocks) -> None:
-    ids = [block.elem_id for block in app.blocks.values() if getattr(block, "elem_id", None)]
+    named_blocks = [getattr(block, "elem_id", None) for block in app.blocks.values()]
+    ids = [str(name) for name in named_blocks if name]
     assert sorted({name for name in ids if ids.count(name) > 1}) == []
     prefixes = ("dl-", "tab-", *(f"{topic}-" for topic in TABS))
     assert [name for name in ids if not name.startswith(prefixes)] == []
