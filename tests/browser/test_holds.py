@@ -98,6 +98,7 @@ def test_stop_frees_the_page_within_three_seconds(visit: Callable[..., Page]) ->
 def test_two_visitors_never_meet(visit: Callable[..., Page]) -> None:
     first, second = visit(LONG), visit(LONG)
     start(first)
+    second.locator("#cnn-section-train-button").click()
     assert second.locator("#cnn-stop").is_disabled()
     expect(second.locator("#cnn-status")).not_to_contain_text("step")
     draw(first.locator("#cnn-pad canvas").first, SEVEN)
@@ -130,7 +131,7 @@ def test_a_reload_offers_the_last_model_again(visit: Callable[..., Page]) -> Non
     open_tab(page, "cnn")
     page.locator("#cnn-section-train-button").click()
     page.locator("#cnn-restore").click()
-    expect(page.locator("#cnn-status")).to_contain_text("Done", timeout=10_000)
+    expect(page.locator("#cnn-status")).to_contain_text("Finished", timeout=10_000)
     expect(page.locator("#cnn-restore")).to_be_hidden()
     stranger.reload()
     open_tab(stranger, "cnn")
