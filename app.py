@@ -1,6 +1,7 @@
 """Deep learning, live: parse flags, build, launch. Try `python app.py --help`."""
 
 import argparse
+import gc
 import importlib.util
 
 
@@ -14,12 +15,17 @@ def main() -> None:
     if flags.mcp and importlib.util.find_spec("mcp") is None:
         parser.error('--mcp needs one more package: pip install "gradio[mcp]==6.31.0"')
 
+    gc.disable()  # all that is made while starting stays; looking for garbage costs half a second
     # Here and not above: worker processes import this file again, and need no web server.
     from demos import build_app, launch
     from dlcore.jobs import warm_up
 
-    warm_up()
-    launch(build_app(), host=flags.host, port=flags.port, mcp=flags.mcp)
+    app = build_app()
+    launch(app, host=flags.host, port=flags.port, mcp=flags.mcp, block=False)
+    gc.freeze()
+    gc.enable()
+    warm_up()  # after the first page can be answered: workers take seconds to load torch
+    app.block_thread()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import ast
 import dataclasses
 import hashlib
 import importlib
+import os
 import re
 import signal
 import sys
@@ -25,6 +26,9 @@ from typing import Any
 from dlcore.progress import Progress
 from dlcore.settings import SettingError
 from dlcore.terminal import Bar
+
+# Read when torch is loaded: threads that wait sleep, which a shared machine repays threefold.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130  # exit codes, as shells know them

@@ -1,15 +1,19 @@
 """The curves of a run as a figure for a slide or a paper. The live charts are drawn elsewhere."""
 
 import io
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from demos.kit.language import say, section
 from demos.kit.run import Run
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def curves_figure(run: Run, lang: str) -> Figure:
+
+def curves_figure(run: Run, lang: str) -> "Figure":
     """Loss-like curves on the left, those between 0 and 1 that end in accuracy on the right."""
+    from matplotlib.figure import Figure  # only a download needs it, and it loads slowly
+
     names = section("metrics", lang)
     curves = run.curves()
     shares = [name for name in curves if name.endswith("accuracy")]
@@ -29,7 +33,7 @@ def curves_figure(run: Run, lang: str) -> Figure:
     return figure
 
 
-def as_file(figure: Figure, kind: str) -> bytes:
+def as_file(figure: "Figure", kind: str) -> bytes:
     """The figure as "png" (200 dots per inch) or "svg"."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=200)
