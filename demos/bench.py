@@ -183,9 +183,10 @@ def _browser(url: str) -> Iterator[Callable[[], None]]:
 
     from tests.chromium import find
 
+    chromium = find()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=find(), args=["--no-sandbox", "--disable-background-networking"]
+            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
         )
         window = browser.new_page(viewport={"width": 1280, "height": 900})
         window.goto(f"{url}?tab=cnn&epochs=1")
