@@ -63,7 +63,7 @@ def _be_modest() -> None:
     # core that the other needs. Read when torch loads OpenMP, so it must be said before.
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     if hasattr(os, "nice"):
-        os.nice(5)
+        os.nice(1)
 
 
 def _work(connection: Connection, number: int, job: bytes) -> None:

@@ -24,7 +24,7 @@ from dlcore.jobs import Stream, stream
 
 _EARLIER_RUNS = 5  # overlaid behind the newest one
 # Drawing takes a browser up to 60 ms, on a laptop from the very cores that train.
-_TELL_EVERY_S = 0.25
+_TELL_EVERY_S = 0.33
 _AT_ONCE = 16  # runs that may wait or train together; Gradio queues the rest
 
 Picture = Callable[[Run], Any]
@@ -57,6 +57,13 @@ class _Running:
 
 
 _running = _Running()
+
+
+def _news(update: dict[Any, Any], shown: dict[Any, Any]) -> dict[Any, Any]:
+    """What differs from `shown`, which is brought up to date: the page redraws nothing else."""
+    news = {part: value for part, value in update.items() if shown.get(part) != value}
+    shown.update(news)
+    return news
 
 
 class TrainingPanel:
@@ -153,7 +160,8 @@ class TrainingPanel:
         _running.start(key, running)
         before = earlier if isinstance(earlier, list) else []
         try:
-            yield self._live(run, before, "waiting")
+            shown: dict[Any, Any] = {}
+            yield _news(self._live(run, before, "waiting"), shown)
             previous, told = None, 0.0
             for progress in running:
                 begun = progress.total > 0
@@ -162,7 +170,8 @@ class TrainingPanel:
                 previous = progress
                 if time.monotonic() - told >= _TELL_EVERY_S:
                     told = time.monotonic()
-                    yield self._live(run, before, "running" if begun else "waiting")
+                    state = "running" if begun else "waiting"
+                    yield _news(self._live(run, before, state), shown)
         except Exception as error:
             yield self._failed(run, before, error, request)
         else:
