@@ -74,7 +74,9 @@ class Address:
         ]
 
     def restore(self, parameters: Mapping[str, str], topics: list[str]) -> tuple[str, list[Any]]:
-        """What an address asks for: the tab to open, and an update for each of `components`."""
+        """What an address asks for: the tab to open ("": none that exists), and an update for each
+        of `components`.
+        """
         topic = parameters.get("tab", "")
         updates = []
         for name, entries in self._entries.items():
@@ -82,7 +84,7 @@ class Address:
                 for key, component in entry.components.items():
                     given = parameters.get(key) if name == topic else None
                     updates.append(self._update(entry, key, component, given))
-        return (topic if topic in topics else topics[0]), updates
+        return (topic if topic in topics else ""), updates
 
     @staticmethod
     def _update(entry: _Entry, key: str, component: Any, given: str | None) -> Any:

@@ -142,7 +142,9 @@ class Header:
             session_language.set(request, chosen)
             keeper.introduce(request, given)
             found, values = address.restore(dict(request.query_params), list(topics))
-            updates: dict[Any, Any] = {self.language: chosen, tabs: gr.Tabs(selected=found)}
+            updates: dict[Any, Any] = {self.language: chosen}
+            if found:  # else leave the reader where a quick click has led already
+                updates[tabs] = gr.Tabs(selected=found)
             changes = list(zip(address.components, values, strict=True))
             changes += zip(offers, training.offered(request), strict=True)
             if chosen != DEFAULT:
