@@ -11,11 +11,13 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # else it looks up hosts on th
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import gradio as gr
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from demos.kit import code_panel, shell, training
-from demos.kit.language import book, localise
+from demos.kit.early import EarlyScript
+from demos.kit.language import LOCALES, book, localise
 from demos.kit.permalink import address
 from demos.widgets.base import FOLDER, STATIC_URL
 from dlcore.device import answer_on_one_core
@@ -65,7 +67,9 @@ def launch(
 ) -> Any:
     """Serve the app. block=False returns at once; what gradio's launch returns is passed on."""
     answer_on_one_core()
+    words = Mount(f"/{STATIC_URL}/locales", StaticFiles(directory=LOCALES))
     files = Mount(f"/{STATIC_URL}", StaticFiles(directory=FOLDER))
+    early = Middleware(EarlyScript, script=shell.first_script())
     return app.queue(max_size=WAITING, api_open=False).launch(
         server_name=host,
         server_port=port,
@@ -74,7 +78,7 @@ def launch(
         quiet=quiet,
         theme=shell.theme(),
         css=shell.css(),
-        app_kwargs={"routes": [files]},
+        app_kwargs={"routes": [words, files], "middleware": [early]},
         max_file_size=MAX_UPLOAD,
         run_history=False,
         enable_monitoring=False,

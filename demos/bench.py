@@ -29,11 +29,16 @@ app.queue().launch(server_port=int(sys.argv[1]), quiet=True, ssr_mode=False, run
 """
 _PATIENCE_S = 120.0
 _WATCH = """() => {
-  window.heard = {};
   const status = document.querySelector("#cnn-status .dl-status");
-  const hear = () => { window.heard[status.dataset.state] ??= performance.now(); };
-  new MutationObserver(hear).observe(status, { attributeFilter: ["data-state"] });
-}"""  # when the status line first said "running" and "done"
+  const heard = {};
+  window.trained = new Promise((resolve) => {
+    const hear = () => {
+      heard[status.dataset.state] ??= performance.now();
+      if (heard.done) resolve((heard.done - heard.running) / 1000);
+    };
+    new MutationObserver(hear).observe(status, { attributeFilter: ["data-state"] });
+  });
+}"""  # seconds between the status line's first "running" and "done"; asking now and then would cost
 
 
 def startup(repeat: int) -> None:
@@ -213,8 +218,7 @@ def _browser(url: str) -> Iterator[Callable[[], float]]:
         def train() -> float:
             window.evaluate(_WATCH)
             window.click("#cnn-train")
-            window.wait_for_function("window.heard?.done", timeout=600_000)
-            seconds: float = window.evaluate("(heard.done - heard.running) / 1000")
+            seconds: float = window.evaluate("window.trained")
             window.wait_for_selector("#cnn-train:not([disabled])")
             window.wait_for_timeout(3_000)  # the page reads its drawing with the new network
             return seconds

@@ -30,6 +30,10 @@ MEMORY_LOOK_S = 0.5
 START_S = 60.0
 
 
+class _NeverBegan(WorkerDied):
+    """The worker was dead before it took the run, which is whole and can go to another one."""
+
+
 class _Worker:
     """A worker process and our end of its pipe."""
 
@@ -40,6 +44,7 @@ class _Worker:
         )
         self.process.start()
         theirs.close()  # so that the worker's death is the pipe's end
+        self.proven = False  # it started once, or did a job
         self._meter: psutil.Process | None = None
         self._talking = threading.Lock()
 
@@ -128,6 +133,13 @@ class Pool:
         try:
             worker = self._take(run)
             end = _follow(run, worker) if worker else _End("stopped")
+        except _NeverBegan as error:
+            if worker and worker.proven:  # it died while it was idle: no fault of this run's
+                worker.kill()
+                self._forget(worker)
+                self.start(run)
+                return
+            end = _End("failed", error, alive=False)
         except WorkerDied as error:
             end = _End("failed", error, alive=False)
         except BaseException as error:  # whoever iterates must hear of it, or would wait for ever
@@ -181,6 +193,7 @@ class Pool:
             raise
 
     def _give_back(self, worker: _Worker) -> None:
+        worker.proven = True
         with self._changed:
             self._idle.append(worker)
             self._changed.notify_all()
@@ -218,7 +231,7 @@ def _follow(run: Run, worker: _Worker) -> _End:
     worker.tell("run", run.number, run.payload)
     run.on_taken = lambda: worker.tell("more", run.number)
     begun = looked = time.monotonic()
-    ending, kill_at = "", float("inf")
+    taken, ending, kill_at = False, "", float("inf")
     while True:
         now = time.monotonic()
         if not ending and (run.wish or now - begun > run.budget_s):
@@ -234,7 +247,13 @@ def _follow(run: Run, worker: _Worker) -> _End:
             if worker.memory_mb() > run.memory_mb:
                 error = OutOfMemory(f"the job used more than {run.memory_mb:g} MB of memory")
                 return _End("failed", error, alive=False)
-        match worker.hear(LOOK_S):
+        try:
+            message = worker.hear(LOOK_S)
+        except WorkerDied as error:
+            raise error if taken else _NeverBegan(str(error)) from error
+        match message:
+            case ("begun",):
+                taken = True
             case ("event", event):
                 run.push(event)
             case ("done", whole):

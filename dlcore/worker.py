@@ -3,7 +3,7 @@
 The two processes say to each other, each message a pickled tuple:
 
     app → worker   ("run", number, job)   ("more", number)   ("stop", number)
-    worker → app   ("ready",)   ("event", Progress)   ("done", whole)   ("failed", …)
+    worker → app   ("ready",)   ("begun",)   ("event", Progress)   ("done", whole)   ("failed", …)
 
 "more" is flow control: a worker may be `WINDOW` events ahead of what was taken. A listener that is
 slow gets fewer events, never old ones, and one that takes nothing pauses the job.
@@ -67,6 +67,7 @@ def _be_modest() -> None:
 
 
 def _work(connection: Connection, number: int, job: bytes) -> None:
+    _say(connection, "begun")
     line = _Line(connection, number)
     repeatable()  # again: the job before may have changed something
     try:

@@ -274,6 +274,17 @@ def test_an_idle_worker_that_died_is_not_used(run: Any, pool: Pool) -> None:
     assert events_of(run(sample_jobs.count, 3))[-1].step == 3
 
 
+def test_a_run_given_to_a_worker_that_is_just_dying_goes_to_another(
+    run: Any, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events_of(run(sample_jobs.count, 1))  # so that one is idle
+    assert eventually(lambda: pool._idle)
+    for worker in list(pool._idle):
+        monkeypatch.setattr(worker.process, "is_alive", lambda: True)  # not yet seen to be dead
+        psutil.Process(worker.process.pid).kill()
+    assert events_of(run(sample_jobs.count, 3))[-1].step == 3
+
+
 def test_a_crash_is_told(run: Any) -> None:
     running = run(sample_jobs.crash)
     assert until_it_runs(running).step == 1

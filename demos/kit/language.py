@@ -1,7 +1,7 @@
 """Vietnamese and English: where the words come from, and how a page changes language.
 
 Words live in `demos/locales/{vi,en}.json` as nested sections. Three places show them:
-native components are made with `localise` and renamed by the switch, widgets carry both languages
+native components are made with `localise` and renamed by the switch, widgets know both languages
 and redraw themselves, and messages are written in the language of the session that caused them.
 """
 
@@ -16,7 +16,7 @@ import gradio as gr
 
 LANGUAGES = ("vi", "en")
 DEFAULT = "en"
-_FOLDER = Path(__file__).parent.parent / "locales"
+LOCALES = Path(__file__).parent.parent / "locales"
 _REMEMBERED = 2_000  # sessions whose language is kept; the oldest is forgotten first
 
 Localised = TypeVar("Localised")
@@ -24,7 +24,7 @@ Localised = TypeVar("Localised")
 
 @cache
 def _words(lang: str) -> dict[str, Any]:
-    text = (_FOLDER / f"{lang}.json").read_text(encoding="utf-8")
+    text = (LOCALES / f"{lang}.json").read_text(encoding="utf-8")
     return json.loads(unicodedata.normalize("NFC", text))
 
 

@@ -97,6 +97,11 @@ def css() -> str:
     return "\n".join(sheet.read_text(encoding="utf-8") for sheet in dict.fromkeys(sheets))
 
 
+def first_script() -> str:
+    """What runs in the page before Gradio does."""
+    return (_WIDGETS / "frames.js").read_text(encoding="utf-8")
+
+
 class Header:
     """Title, tagline, the language switch and the light/dark button."""
 
@@ -112,8 +117,8 @@ class Header:
                 elem_id="dl-language",
                 min_width=60,
             )
-            theme_button = gr.Button("◐", size="sm", elem_id="dl-theme", min_width=44, scale=0)
-            theme_button.click(
+            self.theme = gr.Button("◐", size="sm", elem_id="dl-theme", min_width=44, scale=0)
+            self.theme.click(
                 None,
                 None,
                 None,
@@ -183,15 +188,16 @@ class Header:
         )
 
     def quieten(self, app: gr.Blocks) -> None:
-        """Keep Gradio's loading status on one small component. Call last.
+        """Keep Gradio's loading status on one button. Call last.
 
         Gradio tells every output of every event so far about each step of any event, and clones
         all that stands in an output, the tabs with everything in them too: a live training then
-        takes seconds of the page's time. What shows progress here says so itself.
+        takes seconds of the page's time. A button has nothing to show it with. What shows progress
+        here says so itself.
         """
         for event in app.fns.values():
             if event.show_progress == "hidden":
-                event.show_progress_on = [self.language]
+                event.show_progress_on = [self.theme]
 
     @staticmethod
     def _switch(lang: Any, request: gr.Request) -> list[Any]:

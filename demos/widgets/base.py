@@ -7,8 +7,6 @@ from typing import Any, ClassVar
 import gradio as gr
 import numpy as np
 
-from demos.kit.language import LANGUAGES, section
-
 STATIC_URL = "dl"  # where the app serves this folder, relative to the page
 FOLDER = Path(__file__).parent
 
@@ -17,8 +15,9 @@ class Widget(gr.HTML):
     """A `gr.HTML` whose value is JSON and whose picture is drawn by `script`.js.
 
     value: what the .js file draws; see its own docstring for the shape.
-    texts: sections of the locale files that the picture needs, as ("cnn.maps", …); the section
-        "widgets.<script>" always comes along. Both languages are sent, so a switch is instant.
+    texts: sections of the locale files to look words up in, as ("cnn.maps", …), the last one
+        first, then its own section, "widgets.<script>". The page loads the words of both
+        languages once (words.js), so a switch is instant.
     group: widgets of one group are scrubbed through time together.
     signals: names the .js file may `trigger`; each is a Python listener, `widget.NAME(fn, …)`.
         (Not `events`: Gradio keeps its own list under that name.)
@@ -35,11 +34,6 @@ class Widget(gr.HTML):
         group: str = "",
         **props: Any,
     ) -> None:
-        sections = (f"widgets.{self.script}", *texts)
-        words = {
-            lang: {key: text for name in sections for key, text in section(name, lang).items()}
-            for lang in LANGUAGES
-        }
         listeners = " ".join(f'"{name}"' for name in self.signals)
         super().__init__(
             value,
@@ -51,7 +45,7 @@ class Widget(gr.HTML):
                 "=> module.mount({ element, props, trigger, watch, server })); "
                 f"/* {listeners} */"
             ),
-            texts=words,
+            texts=[*reversed(texts), f"widgets.{self.script}"],
             group=group,
             **props,
         )

@@ -5,6 +5,10 @@
    on a change of language, theme or width, and when the group's timeline is scrubbed. `receive`,
    if given, is called with every new value at once, also with those that are never drawn. */
 
+import { language } from "./words.js";
+
+export { language, words } from "./words.js";
+
 const positions = new Map(); // timeline group -> step being looked at; absent means "the newest"
 
 export function start({ element, props, watch }, render, receive = record) {
@@ -32,16 +36,6 @@ export function start({ element, props, watch }, render, receive = record) {
 
 /* The element a widget draws into: made by the Python side's template. */
 export const canvasOf = (host) => host.element.querySelector(".dl-widget");
-
-export const language = () => (document.documentElement.lang === "vi" ? "vi" : "en");
-
-/* Words by key, with {placeholders} filled. A missing key shows itself, so that it is noticed. */
-export function words(props) {
-  return (key, values = {}) => {
-    const text = props.texts?.[language()]?.[key] ?? key;
-    return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-  };
-}
 
 const writers = new Map(); // making an Intl.NumberFormat is slow, using one is not
 

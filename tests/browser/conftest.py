@@ -87,14 +87,18 @@ def noise() -> Iterator[Noise]:
 
 @pytest.fixture
 def visit(browser: Browser, server: Server, noise: Noise) -> Iterator[Callable[..., Page]]:
-    """visit(path="", **context options): a new visitor's page, opened and ready."""
+    """visit(path="", **context options): a new visitor's page, opened and ready.
+
+    script: JavaScript that runs in it before anything else.
+    """
     with ExitStack() as stack:
 
-        def open_page(path: str = "", **options: Any) -> Page:
+        def open_page(path: str = "", *, script: str = "", **options: Any) -> Page:
             chosen = {**DESKTOP, "locale": "en-GB", **options}
             context = stack.enter_context(browser.new_context(**chosen))
             context.set_default_timeout(TIMEOUT_MS)
             noise.listen(context)
+            context.add_init_script(script)
             page = context.new_page()
             page.goto(f"{server.url}/{path}")
             wait_ready(page)

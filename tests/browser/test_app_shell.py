@@ -49,6 +49,17 @@ def test_every_tab_is_there_in_the_fixed_order(page: Page) -> None:
     assert ids == [f"tab-{topic}-button" for topic in TABS]
 
 
+def test_a_page_at_rest_asks_for_no_frames(visit: Callable[..., Page]) -> None:
+    count = """const ask = window.requestAnimationFrame;
+        window.frames_asked = 0;
+        window.requestAnimationFrame = (f) => { window.frames_asked += 1; return ask(f); };"""
+    page = visit(script=count)
+    page.wait_for_timeout(2_000)  # the opening moves about a little
+    page.evaluate("window.frames_asked = 0")
+    page.wait_for_timeout(1_000)
+    assert page.evaluate("window.frames_asked") < 10
+
+
 def test_the_language_switch_keeps_what_was_drawn_and_typed(page: Page) -> None:
     open_tab(page, "cnn")
     draw(page.locator("#cnn-pad canvas").first, ONE)
