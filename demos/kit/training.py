@@ -23,8 +23,8 @@ from demos.widgets.timeline import Timeline
 from dlcore.jobs import Stream, stream
 
 _EARLIER_RUNS = 5  # overlaid behind the newest one
-# Drawing takes a browser up to 60 ms, on a laptop from the very cores that train.
-_TELL_EVERY_S = 0.33
+# Drawing takes a browser 20 ms, without a graphics card from the very cores that train.
+_TELL_EVERY_S = 0.5
 _AT_ONCE = 16  # runs that may wait or train together; Gradio queues the rest
 
 Picture = Callable[[Run], Any]
