@@ -134,7 +134,7 @@ def _wire_training(tab: Layout) -> None:
         state=trained,
     )
     judged = [tab.judge_status, tab.confusion, tab.gallery]
-    for event in (panel.finished, panel.restored):
+    for event in panel.endings:
         event.then(
             guard(on.finish),
             [panel.state, panel.record, tab.look, tab.which],

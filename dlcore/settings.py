@@ -6,8 +6,11 @@ written once: `Config` refuses a bad value with them, and the app builds its sli
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+LONGEST_TEXT = 200  # characters of a setting that is a text
 
 
 class SettingError(ValueError):
@@ -29,7 +32,8 @@ class SettingError(ValueError):
         self.field, self.value = field, value
         self.low, self.high, self.choices = low, high, choices
         bound = f"one of {list(choices)}" if choices else f"a number from {low} to {high}"
-        super().__init__(f"{field} must be {bound}, not {str(value)[:40]!r}")
+        must = "cannot be" if low is high is choices is None else f"must be {bound}, not"
+        super().__init__(f"{field} {must} {str(value)[:40]!r}")
 
     def __reduce__(self) -> tuple[Any, ...]:  # exceptions with keywords do not pickle by themselves
         return _rebuild, (self.field, self.value, self.low, self.high, self.choices)
@@ -45,11 +49,14 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[Any, ...] | None = None,
+    check: Callable[[str], str] | None = None,
 ) -> Any:
-    """A dataclass field with a default and its bounds: both ends allowed, or one of `choices`."""
-    return dataclasses.field(
-        default=default, metadata={"low": low, "high": high, "choices": choices}
-    )
+    """A dataclass field with a default and its bounds: both ends allowed, or one of `choices`.
+
+    check: for a text; returns it as it is kept, or raises ValueError.
+    """
+    bounds = {"low": low, "high": high, "choices": choices, "check": check}
+    return dataclasses.field(default=default, metadata=bounds)
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,23 @@ class Settings:
         for field in dataclasses.fields(self):
             low, high, choices = (field.metadata.get(k) for k in ("low", "high", "choices"))
             value = getattr(self, field.name)
+            if check := field.metadata.get("check"):
+                object.__setattr__(self, field.name, _read(field.name, value, check))
+                continue
             object.__setattr__(
                 self, field.name, _checked(field.name, value, field.default, low, high, choices)
             )
+
+
+def _read(name: str, value: Any, check: Callable[[str], str]) -> str:
+    """A text as `check` wants it kept. An address may have made a number of it: 8 for "8"."""
+    text = str(value) if type(value) in (int, str) else ""
+    if text != str(value) or len(text) > LONGEST_TEXT:
+        raise SettingError(name, value)
+    try:
+        return check(text)
+    except ValueError:
+        raise SettingError(name, value) from None
 
 
 def _checked(

@@ -184,3 +184,27 @@ def test_the_script_stands_alone(tmp_path):
     script.write_text(text, encoding="utf-8")
     check = "import runpy; runpy.run_path('cnn.py')"  # defines everything, runs nothing
     subprocess.run([sys.executable, "-c", check], cwd=tmp_path, check=True, timeout=60)
+
+
+def test_a_run_that_goes_on_keeps_its_name_and_its_points() -> None:
+    run = Run(cnn.Config())
+    run.add(Progress(1, 2, {"loss": 2.0}, "first"))
+    run.finish("stopped")
+    longer = run.going_on(cnn.Config(epochs=2), (1, 2))
+    longer.add(Progress(2, 4, {"loss": 1.0}))
+    assert (longer.id, longer.arguments, longer.snapshot, longer.ended) == (
+        run.id,
+        (1, 2),
+        "first",
+        "",
+    )
+    assert longer.curves() == {"loss": [[1, 2.0], [2, 1.0]]}
+    assert run.curves() == {"loss": [[1, 2.0]]} and run.ended == "stopped"
+
+
+def test_a_script_calls_the_job_as_the_tab_did() -> None:
+    text = standalone(
+        cnn, cnn.TUTORIAL, threads=2, call="job(config, table)", setup='table = "a\\nb"\n'
+    )
+    compile(text, "script", "exec")
+    assert '    table = "a\\nb"\n' in text and "in job(config, table):" in text

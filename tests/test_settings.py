@@ -78,3 +78,25 @@ def test_an_error_survives_the_way_between_processes() -> None:
     assert isinstance(again, SettingError)
     assert (again.field, again.value, again.low, again.high) == ("lr", 9, 0.0, 1.0)
     assert str(again) == str(error)
+
+
+def layers(text: str) -> str:
+    return ",".join(str(int(part)) for part in text.split(","))
+
+
+@dataclass(frozen=True)
+class Shaped(Settings):
+    hidden: str = setting("8,8", check=layers)
+
+
+def test_a_text_is_kept_as_its_check_returns_it() -> None:
+    assert Shaped(" 4, 2").hidden == "4,2"
+    assert Shaped(4).hidden == "4"  # type: ignore[arg-type]  # what an address makes of "4"
+
+
+@pytest.mark.parametrize("bad", ["", "a", None, True, 4.5, ["4"], "4," * 200 + "4", {"x": 1}])
+def test_a_text_that_its_check_refuses_is_a_setting_error(bad: Any) -> None:
+    with pytest.raises(SettingError) as refused:
+        Shaped(bad)
+    assert (refused.value.field, refused.value.low) == ("hidden", None)
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)

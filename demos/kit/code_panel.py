@@ -23,6 +23,7 @@ from dlcore.device import describe, threads
 from dlcore.settings import SettingError
 
 Weights = Callable[[Run], bytes]
+Call = Callable[[Run | None], tuple[str, str]]
 
 _CLICK = """() => {{
   const find = () => document.querySelector("#{id} a, a#{id}") ?? document.querySelector("#{id}");
@@ -36,6 +37,8 @@ class CodePanel:
     sources: classes and functions of dlcore that made what the tab shows, in reading order.
     module: the topic, for the script. form: whose values a script takes before any run.
     record: the gr.State with the last Run. weights: Run -> the bytes of a .safetensors file.
+    call: Run (None before the first) -> lines that the script runs first, such as reading a file,
+    and the expression that trains, for a job that takes more than its Config.
     """
 
     def __init__(
@@ -47,10 +50,10 @@ class CodePanel:
         form: SettingsForm[Any],
         record: gr.State,
         weights: Weights,
-        job: str = "job",
+        call: Call | None = None,
     ) -> None:
-        self.topic, self.module, self.form, self.job = topic, module, form, job
-        self.weights = weights
+        self.topic, self.module, self.form = topic, module, form
+        self.weights, self.call = weights, call or (lambda run: ("", "job(config)"))
         named = {_title(part): inspect.getsource(part) for part in sources}
         with localise(gr.Accordion(open=False, elem_id=f"{topic}-code"), label="kit.code.title"):
             localise(gr.Markdown(), value="kit.code.intro")
@@ -104,8 +107,10 @@ class CodePanel:
         ).success(None, None, None, js=_CLICK.format(id=file_id), api_visibility="private")
 
     def _script(self, record: Run | None, *values: Any) -> str:
-        config = record.config if isinstance(record, Run) else self.form.config(values)
-        text = standalone(self.module, config, threads=threads(), job=self.job)
+        run = record if isinstance(record, Run) else None
+        config = run.config if run else self.form.config(values)
+        setup, call = self.call(run)
+        text = standalone(self.module, config, threads=threads(), call=call, setup=setup)
         return _file(f"{self.topic}.py", text.encode())
 
     def _weights(self, record: Run | None) -> str:

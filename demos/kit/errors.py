@@ -105,6 +105,8 @@ def _explain(error: Exception, lang: str) -> tuple[str, dict[str, Any]]:
         case SettingError(choices=choices) if choices:
             allowed = ", ".join(str(choice) for choice in choices)
             return "kit.errors.choice", {"field": error.field, "choices": allowed}
+        case SettingError(low=None, high=None):
+            return "kit.errors.form", {"field": error.field}
         case SettingError():
             bounds = {"low": error.low, "high": error.high}
             return "kit.errors.bounds", {"field": error.field, **bounds}

@@ -17,14 +17,15 @@ class Run:
     """One run as it grows: its settings, the curves' points, recorded frames, the last snapshot.
 
     id: unique, so that widgets know a new run from the old one; config: the topic's Config;
+    arguments: what the job was given, the config among it;
     events: every Progress received, without its snapshot; snapshot: the newest one, or None;
     whole: whether `frames` gives every frame, for a page that did not follow the run;
     ended: "" while it runs, else "done", "stopped" or "budget".
     """
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any, arguments: tuple[Any, ...] = ()) -> None:
         self.id = uuid.uuid4().hex[:8]
-        self.config = config
+        self.config, self.arguments = config, arguments or (config,)
         self.events: list[Progress] = []
         self.snapshot: Any = None
         self.ended = ""
@@ -32,6 +33,18 @@ class Run:
         self.started = time.monotonic()
         self.finished: float | None = None
         self._frames: dict[str, list[dict[str, Any]]] = {}
+
+    def going_on(self, config: Any, arguments: tuple[Any, ...]) -> "Run":
+        """This run as it goes on after its end, perhaps with other settings; itself stays as it is.
+
+        Points and frames that lie ahead of the snapshot it goes on from are for the job to avoid:
+        its steps count on.
+        """
+        run = Run(config, arguments)
+        run.id, run.snapshot, run.events = self.id, self.snapshot, list(self.events)
+        run._frames = {name: list(frames) for name, frames in self._frames.items()}
+        run.started = time.monotonic() - self.elapsed_s
+        return run
 
     def add(self, progress: Progress) -> None:
         if progress.snapshot is not None:

@@ -8,6 +8,7 @@ import ast
 import importlib
 import inspect
 from collections.abc import Sequence
+from textwrap import indent
 from types import ModuleType
 from typing import Any, TypeGuard
 
@@ -20,8 +21,8 @@ def main() -> None:
     torch.set_num_threads({threads})  # as on the page: other counts round differently
     torch.set_deterministic_debug_mode("warn")
     config = {config}
-    last: dict[str, float] = {{}}
-    for progress in {job}(config):
+{setup}    last: dict[str, float] = {{}}
+    for progress in {call}:
         last.update(progress.metrics)
         values = "  ".join(f"{{name}} {{value:.4f}}" for name, value in progress.metrics.items())
         print(f"\\r{{progress.step}}/{{progress.total}}  {{values}}".ljust(79), end="", flush=True)
@@ -35,8 +36,18 @@ if __name__ == "__main__":
 '''
 
 
-def standalone(topic: ModuleType, config: Any, *, threads: int, job: str = "job") -> str:
-    """A script that repeats a run of `topic` with `config`, needing only the requirements."""
+def standalone(
+    topic: ModuleType,
+    config: Any,
+    *,
+    threads: int,
+    call: str = "job(config)",
+    setup: str = "",
+) -> str:
+    """A script that repeats a run of `topic` with `config`, needing only the requirements.
+
+    call: the expression that trains; setup: lines to run before it, such as reading a file.
+    """
     imports: list[str] = []
     bodies: list[str] = []
     for module in _in_order(topic.__name__):
@@ -45,7 +56,7 @@ def standalone(topic: ModuleType, config: Any, *, threads: int, job: str = "job"
         bodies.append(f"# {'-' * 12} {module} {'-' * 12}\n\n{body.strip()}\n")
     if "import torch" not in imports:
         imports.append("import torch")
-    run = _RUN.format(threads=threads, config=repr(config), job=job)
+    run = _RUN.format(threads=threads, config=repr(config), call=call, setup=indent(setup, "    "))
     opening = inspect.getdoc(topic) or ""
     head = '"""' + opening + '\n\nRun it with: python THIS_FILE\n"""\n'
     return (

@@ -86,7 +86,9 @@ class SettingsForm(Generic[ConfigT]):
         make: type[Any]
         own: dict[str, Any]
         whole = isinstance(field.default, int)
-        if choices is not None:
+        if field.metadata.get("check"):
+            make, own = gr.Textbox, {"max_lines": 1}
+        elif choices is not None:
             make, own = gr.Dropdown, {"choices": list(choices)}
             if all(isinstance(choice, str) for choice in choices):
                 keys["choices"] = {choice: f"{words}_choices.{choice}" for choice in choices}

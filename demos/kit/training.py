@@ -28,6 +28,8 @@ _TELL_EVERY_S = 0.5
 _AT_ONCE = 16  # runs that may wait or train together; Gradio queues the rest
 
 Picture = Callable[[Run], Any]
+Prepare = Callable[..., tuple[Any, ...]]
+GoOn = Callable[..., tuple[Any, ...] | None]
 
 
 class _Running:
@@ -71,6 +73,7 @@ class TrainingPanel:
 
     topic: prefix of ids, words and endpoints (`/<topic>_train`, `/<topic>_stop`).
     form: the settings; job: a generator function of dlcore, Config -> Iterator[Progress].
+    extras: further inputs of Train; prepare(config, *their values): the job's arguments.
     panels: which curves share a chart, as [["loss", "test_loss"], ["accuracy"]].
 
     state: what the tab keeps of the last finished run (see `connect`); None before the first.
@@ -83,11 +86,14 @@ class TrainingPanel:
         topic: str,
         *,
         form: SettingsForm[Any],
-        job: Callable[[Any], Iterator[Any]],
+        job: Callable[..., Iterator[Any]],
         budget_s: float = 600.0,
         panels: Sequence[Sequence[str]] = (),
+        extras: Sequence[Any] = (),
+        prepare: Prepare = lambda config: (config,),
     ) -> None:
         self.topic, self.form, self.job, self.budget_s = topic, form, job, budget_s
+        self.extras, self.prepare = list(extras), prepare
         self.panels = [list(panel) for panel in panels]
         self.state, self.record, self.earlier = gr.State(), gr.State(), gr.State([])
         with gr.Row(elem_classes="dl-buttons"):
@@ -110,6 +116,8 @@ class TrainingPanel:
         )
         self.timeline = Timeline({"steps": []}, group=topic, elem_id=f"{topic}-timeline")
         self.finished: Any = None
+        self.endings: list[Any] = []  # every event after which there is a new result, once wired
+        self._more: list[tuple[Any, str | None, GoOn]] = []
         self._pictures: dict[Any, Picture] = {}
         self._keep: Callable[[Run], Any] = lambda run: run.snapshot
 
@@ -121,18 +129,37 @@ class TrainingPanel:
         state(run) is what `panel.state` holds once the run has ended, stopped ones included.
         """
         self._pictures, self._keep = dict(pictures or {}), state
-        live = [self.train, self.stop, self.status, self.chart, self.timeline, *self._pictures]
+        more = [button for button, _, _ in self._more]
+        live = [self.train, self.stop, *more, self.status, self.chart, self.timeline]
+        live += self._pictures
         results = [self.state, self.record, self.earlier]
+        values = [*self.form.components, *self.extras]
+        names = [*self.form.names, *(f"extra_{i}" for i, _ in enumerate(self.extras, start=1))]
+        running: dict[str, Any] = {
+            "concurrency_id": "training",
+            "concurrency_limit": _AT_ONCE,
+            "show_progress": "hidden",
+        }
         self.finished = self.train.click(
-            guard(self._train, names=self.form.names),
-            [self.earlier, *self.form.components],
+            guard(self._train, names=names),
+            [self.earlier, *values],
             [*live, *results],
             api_name=f"{self.topic}_train",
             api_description=f"Train with these settings and stream every step ({self.topic}).",
-            concurrency_id="training",
-            concurrency_limit=_AT_ONCE,
-            show_progress="hidden",
+            **running,
         )
+        self.endings = [self.finished]
+        for button, api_name, prepare in self._more:
+            event = button.click(
+                guard(self._going_on(prepare), names=names),
+                [self.record, self.earlier, *values],
+                [*live, *results],
+                api_name=api_name,
+                api_visibility="public" if api_name else "private",
+                api_description="Go on from where the last training stopped.",
+                **running,
+            )
+            self.endings.append(event)
         self.stop.click(
             guard(self._stop),
             None,
@@ -149,16 +176,47 @@ class TrainingPanel:
             api_visibility="private",
             show_progress="hidden",
         )
+        self.endings.append(self.restored)
         offers.append((self.topic, self.restore))
+
+    def go_on(self, button: Any, prepare: GoOn, *, api_name: str | None = None) -> None:
+        """Let a button go on with the last run. Call before `connect`.
+
+        prepare(config, run, *extras' values) -> the job's arguments, or None for a new run; `run`
+        is None before the first. The job's steps count on from those of the run.
+        """
+        self._more.append((button, api_name, prepare))
+
+    def _read(self, values: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+        count = len(self.form.names)
+        return self.form.config(values[:count]), values[count:]
 
     def _train(
         self, earlier: list[dict[str, Any]], *values: Any, request: gr.Request
     ) -> Iterator[Any]:
-        run = Run(self.form.config(values))
+        config, extras = self._read(values)
+        yield from self._follow(Run(config, self.prepare(config, *extras)), earlier, request)
+
+    def _going_on(self, prepare: GoOn) -> Callable[..., Iterator[Any]]:
+        def go_on(record: Any, earlier: Any, *values: Any, request: gr.Request) -> Iterator[Any]:
+            config, extras = self._read(values)
+            before = record if isinstance(record, Run) else None
+            arguments = prepare(config, before, *extras)
+            if arguments is None:
+                run = Run(config, self.prepare(config, *extras))
+            else:
+                run = before.going_on(config, arguments) if before else Run(config, arguments)
+            yield from self._follow(run, earlier, request)
+
+        return go_on
+
+    def _follow(self, run: Run, earlier: Any, request: gr.Request) -> Iterator[Any]:
+        """Run the job and show it."""
         key = (request.session_hash or "", self.topic)
-        running = stream(self.job, run.config, budget_s=self.budget_s)
+        running = stream(self.job, *run.arguments, budget_s=self.budget_s)
         _running.start(key, running)
-        before = earlier if isinstance(earlier, list) else []
+        others = earlier if isinstance(earlier, list) else []
+        before = [chart for chart in others if chart["id"] != run.id]
         try:
             shown: dict[Any, Any] = {}
             yield _news(self._live(run, before, "waiting"), shown)
@@ -197,6 +255,7 @@ class TrainingPanel:
         return {
             self.train: gr.update(interactive=ended),
             self.stop: gr.update(interactive=not ended),
+            **{button: gr.update(interactive=ended) for button, _, _ in self._more},
             self.status: self._status(run, state),
             self.chart: {
                 "panels": self.panels,
