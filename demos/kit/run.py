@@ -46,6 +46,16 @@ class Run:
         run.started = time.monotonic() - self.elapsed_s
         return run
 
+    def changed(self, snapshot: Any) -> "Run":
+        """This run with its newest moment changed by hand, whose pictures are then made again."""
+        run = self.going_on(self.config, self.arguments)
+        run.started, run.finished, run.ended = self.started, self.finished, self.ended
+        run.snapshot = snapshot
+        for frames in run._frames.values():
+            while frames and frames[-1]["step"] >= getattr(snapshot, "step", self.latest.step):
+                frames.pop()
+        return run
+
     def add(self, progress: Progress) -> None:
         if progress.snapshot is not None:
             self.snapshot = progress.snapshot

@@ -1,0 +1,194 @@
+"""The MLP tab's components, section by section. What they do is wired in demos/mlp.py."""
+
+import dataclasses
+from typing import Any
+
+import gradio as gr
+
+from demos import mlp_state as state
+from demos.kit.language import localise
+from demos.kit.settings_form import SettingsForm
+from demos.kit.training import TrainingPanel
+from demos.widgets.bars import Bars
+from demos.widgets.heatmap import Heatmap
+from demos.widgets.line_chart import LineChart
+from demos.widgets.network import Network
+from demos.widgets.notes import Notes
+from demos.widgets.scatter import Scatter
+from demos.widgets.status import Status
+from dlcore import mlp
+
+PANELS = [["loss", "valid_loss"], ["accuracy", "valid_accuracy"]]
+
+
+class Layout:
+    """Controls at the left, the network at the right; curves; then one section at a time."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.csv = gr.State("")
+        self.baseline = gr.State()
+        with gr.Row(elem_id="mlp-top"):
+            with gr.Column(scale=3, min_width=300):
+                self.form = SettingsForm(
+                    topic,
+                    mlp.Config,
+                    tutorial=mlp.TUTORIAL,
+                    shown=("dataset", "hidden", "activation", "lr", "epochs"),
+                )
+                self._data()
+            with gr.Column(scale=7, min_width=320):
+                self._picture()
+        self.panel.chart.render()
+        _caption("findings_title")
+        self.findings = Notes(
+            texts=("mlp.hints", "mlp.findings"), empty="no_findings", elem_id="mlp-findings"
+        )
+        self._sections()
+
+    # --- Top ---------------------------------------------------------------------------------
+
+    def _data(self) -> None:
+        self.notes = Notes(texts=("mlp.notes",), elem_id="mlp-notes")
+        with localise(
+            gr.Accordion(open=False, elem_id="mlp-own-data"), label="mlp.data.title"
+        ) as self.own_data:
+            with gr.Row(elem_classes="dl-buttons"):
+                self.upload = localise(
+                    gr.UploadButton(
+                        size="sm", file_types=[".csv", ".tsv", ".txt"], elem_id="mlp-upload"
+                    ),
+                    label="mlp.buttons.upload",
+                )
+                self.sample = _button("sample")
+            self.paste = localise(
+                gr.Textbox(lines=5, max_lines=8, elem_id="mlp-paste", interactive=True),
+                label="mlp.data.paste",
+                info="mlp.data.paste_info",
+            )
+            self.target = localise(
+                gr.Dropdown([], value=None, elem_id="mlp-target", interactive=True),
+                label="mlp.data.target",
+                info="mlp.data.target_info",
+            )
+            localise(gr.Markdown(elem_classes="dl-caption"), value="mlp.data.privacy")
+
+    def _picture(self) -> None:
+        self.panel = TrainingPanel(
+            self.topic,
+            form=self.form,
+            job=mlp.job,
+            panels=PANELS,
+            extras=[self.csv, self.target],
+            prepare=state.anew,
+        )
+        for part in (self.panel.chart, self.panel.timeline, self.panel.status):
+            part.unrender()
+        with gr.Row(elem_classes="dl-buttons"):
+            self.go_on = _button("go_on")
+            self.epoch = _button("epoch")
+            self.step = _button("step")
+        self.panel.status.render()
+        _caption("network")
+        self.network = Network(group=self.topic, elem_id="mlp-network")
+        self.panel.timeline.render()
+
+    # --- Sections ----------------------------------------------------------------------------
+
+    def _sections(self) -> None:
+        with gr.Tabs(elem_id="mlp-sections", selected="judge") as self.sections:
+            for name, section in (
+                ("judge", self._judge),
+                ("layers", self._layers),
+                ("seeds", self._seeds),
+                ("break", self._break),
+            ):
+                tab = gr.Tab(id=name, elem_id=f"mlp-section-{name}")
+                with localise(tab, label=f"mlp.sections.{name}"):
+                    section()
+
+    def _judge(self) -> None:
+        hints: dict[str, Any] = {"texts": ("mlp.hints",), "empty": "train_first"}
+        self.threshold = localise(
+            gr.Slider(0, 1, value=0.5, step=0.01, interactive=True, elem_id="mlp-threshold"),
+            label="mlp.judge.threshold",
+            info="mlp.judge.threshold_info",
+        )
+        with gr.Row():
+            with gr.Column(scale=1, min_width=280):
+                _caption("judge.confusion")
+                self.confusion = Heatmap(largest=90, elem_id="mlp-confusion", **hints)
+            with gr.Column(scale=1, min_width=280):
+                _caption("judge.scores")
+                self.scores = Bars(elem_id="mlp-scores", **hints)
+                self.remarks = Notes(texts=("mlp.judge",), elem_id="mlp-remarks")
+        with gr.Row():
+            with gr.Column(scale=1, min_width=280):
+                _caption("judge.roc")
+                self.roc = LineChart(elem_id="mlp-roc", **hints)
+            with gr.Column(scale=1, min_width=280):
+                _caption("judge.calibration")
+                self.calibration = LineChart(elem_id="mlp-calibration", **hints)
+
+    @property
+    def judged(self) -> list[Any]:
+        return [self.confusion, self.scores, self.remarks, self.roc, self.calibration]
+
+    def _layers(self) -> None:
+        _caption("layers")
+        self.layers = Scatter(
+            group=self.topic, texts=("mlp.hints",), empty="plane_only", elem_id="mlp-layers"
+        )
+
+    def _seeds(self) -> None:
+        _caption("seeds")
+        with gr.Row(elem_classes="dl-buttons"):
+            self.seeds = _button("seeds", variant="primary")
+            self.seeds_stop = _button("seeds_stop", variant="stop", interactive=False)
+        self.seeds_status = Status({"state": "idle"}, elem_id="mlp-seeds-status")
+        self.seeds_found = Notes(texts=("mlp.seeds_found",), elem_id="mlp-seeds-found")
+        self.seeds_earlier = gr.State([])
+        self.seeds_chart = LineChart(
+            texts=("mlp.metrics", "mlp.settings", "mlp.hints"), elem_id="mlp-seeds-chart"
+        )
+
+    def _break(self) -> None:
+        _caption("break")
+        self.breaks: dict[str, gr.Button] = {}
+        with gr.Row(elem_classes="dl-buttons"):
+            for name in mlp.BREAK:
+                self.breaks[name] = localise(
+                    gr.Button(elem_id=f"mlp-break-{name}"), value=f"mlp.breaks.{name}"
+                )
+
+    # --- Lesson ------------------------------------------------------------------------------
+
+    def experiments(self) -> dict[str, dict[Any, Any]]:
+        """What the lesson's buttons set."""
+
+        def controls(**changes: Any) -> dict[Any, Any]:
+            config = dataclasses.replace(mlp.Config(), **changes)
+            return dict(zip(self.form.components, self.form.values(config), strict=True))
+
+        circles: dict[str, Any] = {"dataset": "circles", "samples": 500, "noise": 0.1}
+        learner: dict[str, Any] = {"activation": "relu", "lr": 0.01, "batch_size": 32, "epochs": 60}
+        return {
+            "circle": controls(**circles, **learner, hidden="1"),
+            "straight": controls(
+                **circles, **{**learner, "activation": "linear"}, hidden="8,8,8,8"
+            ),
+            "memory": controls(
+                dataset="moons", samples=100, noise=0.35, train_share=0.4, hidden="32,32",
+                activation="relu", lr=0.01, batch_size=16, epochs=300, l1=0, l2=0, dropout=0,
+            ),
+        }  # fmt: skip
+
+
+def _caption(name: str) -> gr.Markdown:
+    return localise(gr.Markdown(elem_classes="dl-caption"), value=f"mlp.{name}")
+
+
+def _button(name: str, **props: Any) -> gr.Button:
+    props = {"size": "sm", **props} if name in ("sample",) else props
+    button = gr.Button(elem_id=f"mlp-{name.replace('_', '-')}", min_width=60, **props)
+    return localise(button, value=f"mlp.buttons.{name}")
