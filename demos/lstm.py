@@ -1,0 +1,148 @@
+"""The LSTM tab: type a sentence and see what a trained network does with it, word by word."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+from gradio.context import Context
+
+from demos import lstm_handlers as on
+from demos import lstm_views as views
+from demos.kit.code_panel import CodePanel
+from demos.kit.errors import guard
+from demos.kit.lesson import lesson
+from demos.kit.permalink import address
+from demos.kit.run import Run
+from demos.lstm_layout import Layout
+from demos.lstm_state import HOLDS, MOST_CHARACTERS, sentence, trained
+from dlcore import lstm
+from dlcore.checkpoint import to_bytes
+from dlcore.text import Vocabulary, tokens
+
+TOPIC = "lstm"
+_LIVE: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
+_HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def build() -> None:
+    """Lay the tab out and wire it."""
+    tab = Layout(TOPIC)
+    _wire_sentences(tab)
+    _wire_training(tab)
+    _wire_comparison(tab)
+    shared = {"text": tab.sides["first"].text, "second": tab.sides["second"].text}
+    address.register(TOPIC, {**shared, "two": tab.twin, **tab.holds}, check=_checked)
+    CodePanel(
+        TOPIC,
+        sources=[tokens, Vocabulary, lstm.Reader, lstm.LSTMCellByHand, lstm.trace, lstm.effects,
+                 lstm.train, lstm.gradient_by_distance],
+        module=lstm,
+        form=tab.form,
+        record=tab.panel.record,
+        weights=_weights,
+        call=_call,
+    )  # fmt: skip
+    lesson(TOPIC, experiments=tab.experiments())
+
+
+def _wire_sentences(tab: Layout) -> None:
+    """Whatever changes a sentence, who reads it, or a gate: read it again."""
+    _arrival(tab)
+    read = guard(on.read, names=[f"hold_{gate}" for gate in tab.holds])
+    for place, control in enumerate([*tab.texts, tab.twin, *tab.whose, *tab.clamps]):
+        control.change(
+            read,
+            tab.asked,
+            tab.read,
+            api_name="lstm_read" if not place else None,
+            api_visibility="public" if not place else "private",
+            api_description="Read one sentence or two: every word with its effect and the "
+            "probability after it, and all gates and states. hold_…: free, zero or one.",
+            concurrency_id="reading",
+            concurrency_limit=8,
+            **_LIVE,
+        )
+    for name, side in tab.sides.items():
+        side.strip.edit(
+            guard(on.edit(name)), [side.text, side.which, tab.own], side.text, **_HIDDEN
+        )
+    first, second = tab.texts
+    tab.twin.change(guard(on.show_second), tab.twin, [*tab.second_parts, tab.copy], **_HIDDEN)
+    tab.copy.click(lambda text: text, first, second, **_HIDDEN)
+    tab.random.click(guard(on.random_sentence), None, first, **_HIDDEN)
+    tab.mistakes.pick(guard(on.picked), None, first, **_HIDDEN)
+    tab.staged.change(guard(on.stage), tab.staged, [first, second, tab.staged], **_HIDDEN)
+
+
+def _arrival(tab: Layout) -> None:
+    """The first visit to the tab brings a sentence; nothing is loaded before."""
+    here = Context.block
+    while here is not None and not isinstance(here, gr.Tab):
+        here = here.parent
+    if here is not None:
+        shown = [*tab.texts, tab.look]
+        here.select(guard(on.arrive), shown, shown, **_HIDDEN)
+
+
+def _wire_training(tab: Layout) -> None:
+    panel = tab.panel
+    panel.connect({tab.watched: views.watched}, state=trained)
+    judged = [tab.confusion, tab.lengths, tab.mistakes]
+    for event in (panel.finished, panel.restored):
+        event.then(
+            guard(on.finish),
+            [panel.state, tab.look, *tab.whose],
+            [tab.look, *tab.whose, *judged],
+            **_HIDDEN,
+        )
+    tab.judge.click(
+        guard(on.judge_bundled), tab.look, [tab.look, *judged], show_progress="hidden",
+        api_name="lstm_judge",
+        api_description="The bundled model on the test part: confusion, lengths, mistakes.",
+    )  # fmt: skip
+    tab.upload.upload(guard(on.upload), tab.upload, tab.csv, **_HIDDEN)
+    tab.csv.change(guard(on.found), tab.csv, [tab.csv_found, tab.form.by_name["data"]], **_HIDDEN)
+
+
+def _wire_comparison(tab: Layout) -> None:
+    def compare(csv: Any, *values: Any, request: gr.Request) -> Iterator[list[Any]]:
+        yield from on.compare(tab.form.config(values), csv, request.session_hash or "")
+
+    shown = [tab.compare_status, tab.gradient, tab.race, tab.race_lengths]
+    tab.compare.click(
+        guard(compare, names=tab.form.names),
+        [tab.csv, *tab.form.components],
+        [tab.compare, tab.compare_stop, *shown],
+        api_name="lstm_compare",
+        api_description="Train an LSTM, a GRU, a plain RNN and a bag of words on the same data; "
+        "measure gradient against distance, test accuracy, accuracy by length.",
+        concurrency_id="training",
+        show_progress="hidden",
+    )
+    tab.compare_stop.click(
+        guard(on.stop_compare), None, None, api_visibility="private", show_progress="hidden",
+        queue=False,
+    )  # fmt: skip
+
+
+def _checked(name: str, value: Any) -> Any:
+    """A value from the address, or ValueError."""
+    if name in ("text", "second"):
+        if not isinstance(value, str | int | float) or len(str(value)) > MOST_CHARACTERS:
+            raise ValueError(name)
+        return sentence(str(value))
+    if (name == "two" and isinstance(value, bool)) or (name != "two" and value in HOLDS):
+        return value
+    raise ValueError(name)
+
+
+def _call(run: Run | None) -> tuple[str, str]:
+    """The script's own call: the very table and sentence of this run."""
+    if run is None:
+        return "", "job(config)"
+    _, csv, watch = run.arguments
+    return f"CSV = {csv!r}\nWATCH = {watch!r}", "job(config, CSV, WATCH)"
+
+
+def _weights(run: Run) -> bytes:
+    return to_bytes(run.snapshot.state, topic=TOPIC, config=run.config, metrics=run.metrics())

@@ -1,0 +1,254 @@
+"""What happens on the LSTM tab when somebody types, clicks or presses. No layout here."""
+
+import dataclasses
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from demos import lstm_views as views
+from demos.kit.errors import UserError
+from demos.kit.language import say, session_language
+from demos.kit.run import Run
+from demos.lstm_state import (
+    KINDS,
+    SIDES,
+    Look,
+    Trained,
+    bundled,
+    held,
+    job_arguments,
+    model_of,
+    readable,
+    respelt,
+    sentence,
+    table,
+)
+from demos.widgets.status import status
+from demos.widgets.token_strip import edited
+from dlcore import lstm
+from dlcore.data.opinions import LANGUAGES, MOST_BYTES, load_opinions
+from dlcore.jobs import Stream, stream
+
+_MEASURED = 64  # sentences on which the gradient is measured
+_BLANK = "—"  # how the locale files write "no sentence"
+
+
+# --- Reading -------------------------------------------------------------------------------------
+
+
+def read(
+    first: Any, second: Any, twin: Any, which_first: Any, which_second: Any, own: Any, look: Any,
+    *holds: Any,
+) -> list[Any]:  # fmt: skip
+    """Both strips, then both insides; a sentence that is not shown is not read."""
+    clamps = held(holds)
+    shown = [(first, which_first), (second if twin else "", which_second)]
+    pairs: list[tuple[Any, Any]] = []
+    for text, which in shown:
+        words, model = sentence(text), model_of(which, own)
+        inside = (None, None)
+        pairs.append(views.reading(model, words, clamps) if readable(model, words) else inside)
+    strips, insides = zip(*pairs, strict=True)
+    return [*strips, *insides]
+
+
+def edit(side: str) -> Callable[..., Any]:
+    """A word was changed in the strip: write the sentence anew."""
+
+    def edits(text: Any, which: Any, own: Any, event: gr.EventData) -> str:
+        words, model = sentence(text), model_of(which, own)
+        return respelt(words, model.vocabulary.tokens(words), edited(sent(event)))
+
+    edits.__name__ = f"edit_{side}"
+    return edits
+
+
+def sent(event: gr.EventData | None) -> Any:
+    return getattr(event, "_data", None)
+
+
+def arrive(first: Any, second: Any, look: Any, request: gr.Request) -> tuple[Any, Any, Any]:
+    """The tab is opened: a sentence to begin with, unless there is one."""
+    lang = session_language.get(request)
+    old = [look.lang and _example("start", side, look.lang) for side in SIDES]
+    fresh = [
+        _example("start", side, lang) if not text or text == known else gr.skip()
+        for side, text, known in zip(SIDES, (first, second), old, strict=True)
+    ]
+    return *fresh, dataclasses.replace(look, lang=lang)  # type: ignore[return-value]
+
+
+def stage(name: Any, request: gr.Request) -> tuple[Any, Any, Any]:
+    """The sentences of an experiment, in the reader's language."""
+    if name not in ("negation", "forget", "five"):
+        return gr.skip(), gr.skip(), ""
+    lang = session_language.get(request)
+    return *(_example(name, side, lang) for side in SIDES), ""  # type: ignore[return-value]
+
+
+def _example(name: str, side: str, lang: str) -> str:
+    text = say(f"lstm.examples.{name}.{side}", lang)
+    return "" if text == _BLANK else text
+
+
+def random_sentence(request: gr.Request) -> str:
+    """A sentence of the test part, in the reader's language."""
+    lang = session_language.get(request)
+    data = load_opinions(lang if lang in LANGUAGES else "both")
+    return data.sentences[int(random.choice(data.test))]
+
+
+def picked(event: gr.EventData) -> str:
+    """A sentence of the list of mistakes."""
+    data = sent(event)
+    return sentence(data.get("text") if isinstance(data, dict) else None)
+
+
+def show_second(twin: Any) -> list[Any]:
+    """What belongs to the second sentence: its box and picture, two headings, the copy button."""
+    return [gr.update(visible=bool(twin))] * 5
+
+
+def opened(section: str) -> Callable[[Look], Look]:
+    def opens(look: Look) -> Look:
+        return dataclasses.replace(look, section=section)
+
+    return opens
+
+
+# --- Training ------------------------------------------------------------------------------------
+
+
+def upload(file: Any) -> str:
+    """The text of an uploaded CSV."""
+    if not isinstance(file, bytes):
+        raise UserError("lstm.errors.no_csv")
+    if len(file) > MOST_BYTES:
+        raise UserError("lstm.errors.csv.big", most_mb=MOST_BYTES // 1_000_000)
+    try:
+        return file.decode("utf-16" if file[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError("lstm.errors.csv_encoding") from error
+
+
+def found(csv: Any, request: gr.Request) -> tuple[Any, Any]:
+    """What is in the user's table, and that it is what to train on."""
+    if csv is None or csv == "":
+        return gr.update(visible=False), gr.skip()
+    counts = views.csv_counts(table(csv, lstm.Config()))
+    words = say("lstm.csv_found", session_language.get(request), **counts)
+    return gr.update(value=words, visible=True), "csv"
+
+
+def finish(own: Any, look: Any, which_first: Any, which_second: Any) -> list[Any]:
+    """After a run: offer the new model, and show how it did on the test part."""
+    if not isinstance(own, Trained):
+        return [gr.skip()] * 6
+    choices = [gr.update(interactive=True, value="yours"), gr.update(interactive=True)]
+    if own.test is None:  # stopped in between, or data without a test part
+        return [dataclasses.replace(look, judged=""), *choices, None, None, None]
+    return [dataclasses.replace(look, judged="yours"), *choices, *views.judged(own.test)]
+
+
+def judge_bundled(look: Look) -> tuple[Any, ...]:
+    """The bundled model on the test part of both languages."""
+    data = load_opinions("both")
+    test = lstm.evaluate(bundled(), data, data.test)
+    return dataclasses.replace(look, judged="bundled"), *views.judged(test)
+
+
+# --- Why LSTM ------------------------------------------------------------------------------------
+
+
+class _Races:
+    """The comparison that each page runs, so that its Stop finds it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[str, Stream] = {}
+        self._stopped: set[str] = set()
+
+    def begin(self, page: str) -> None:
+        with self._lock:
+            self._stopped.discard(page)
+
+    def follow(self, page: str, running: Stream) -> None:
+        with self._lock:
+            self._running[page] = running
+
+    def stop(self, page: str) -> None:
+        with self._lock:
+            running = self._running.get(page)
+            if running is not None:
+                self._stopped.add(page)
+        if running is not None:
+            running.stop()
+
+    def stopped(self, page: str) -> bool:
+        with self._lock:
+            return page in self._stopped
+
+    def end(self, page: str) -> None:
+        with self._lock:
+            self._running.pop(page, None)
+            self._stopped.discard(page)
+
+
+_races = _Races()
+
+
+def compare(config: lstm.Config, csv: Any, page: str) -> Iterator[list[Any]]:
+    """Train each kind of model in turn, and measure it as soon as it is there."""
+    norms: dict[str, Any] = {}
+    tests: dict[str, lstm.Evaluation] = {}
+    buttons = [gr.update(interactive=False), gr.update(interactive=True)]
+    began = time.monotonic()
+    _races.begin(page)
+    yield [*buttons, status("waiting"), None, None, None]
+    try:
+        for place, kind in enumerate(KINDS):
+            arguments = job_arguments(dataclasses.replace(config, model=kind), csv, "")
+            running = stream(lstm.job, *arguments, budget_s=300.0)
+            _races.follow(page, running)
+            try:
+                last = None
+                for event in running:
+                    if event.snapshot is not None:
+                        last = event.snapshot
+                    done = place * event.total + event.step
+                    gone = time.monotonic() - began
+                    word = "running" if event.step else "waiting"
+                    line = status(word, step=done, total=len(KINDS) * event.total, elapsed_s=gone)
+                    yield [gr.skip(), gr.skip(), line, gr.skip(), gr.skip(), gr.skip()]
+            finally:
+                running.close()
+            if _races.stopped(page) or last is None:
+                break
+            model = lstm.restore(last.state, arguments[0])
+            if kind != "bag":
+                norms[kind] = lstm.gradient_by_distance(model, _long_ones(config, csv))
+            if last.test is not None:
+                tests[kind] = last.test
+            race = views.race({name: test.accuracy for name, test in tests.items()})
+            charts = [views.gradients(norms), race, views.lengths(tests)]
+            yield [gr.skip(), gr.skip(), gr.skip(), *charts]
+        word = "stopped" if _races.stopped(page) else "done"
+    finally:
+        _races.end(page)
+    over = [gr.update(interactive=True), gr.update(interactive=False)]
+    yield [*over, {"state": word}, gr.skip(), gr.skip(), gr.skip()]
+
+
+def _long_ones(config: lstm.Config, csv: Any) -> list[str]:
+    """Real sentences to measure on: the longest of those that the models did not learn from."""
+    data = lstm.load(config, csv if isinstance(csv, str) else "")
+    unseen = data.test if len(data.test) else data.train
+    return sorted(data.texts(unseen), key=lambda text: -len(text.split()))[:_MEASURED]
+
+
+def stop_compare(request: gr.Request) -> None:
+    _races.stop(request.session_hash or "")

@@ -1,0 +1,254 @@
+"""The LSTM tab's components, section by section. What they do is wired in demos/lstm.py."""
+
+from typing import Any
+
+import gradio as gr
+
+from demos.kit.language import localise
+from demos.kit.settings_form import SettingsForm
+from demos.kit.training import TrainingPanel
+from demos.lstm_state import CLAMPED, HOLDS, NAMES, SECTIONS, SIDES, Look, job_arguments
+from demos.widgets.bars import Bars
+from demos.widgets.gates import Gates
+from demos.widgets.heatmap import Heatmap
+from demos.widgets.line_chart import LineChart
+from demos.widgets.sentences import Sentences
+from demos.widgets.status import Status
+from demos.widgets.token_strip import TokenStrip
+from dlcore import lstm
+
+_HINTS = ("lstm.hints", "lstm.metrics")
+
+
+class Side:
+    """One sentence: where it is typed, who reads it, its words, and the inside of the network."""
+
+    text: gr.Textbox
+    which: gr.Radio
+    strip: TokenStrip
+    gates: Gates
+
+
+class Layout:
+    """Sentences with their words on top; under them one section at a time."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.look = gr.State(Look())
+        self.staged = gr.State("")  # the experiment whose sentences are wanted
+        self.sides = {name: Side() for name in SIDES}
+        self.second_parts: list[Any] = []  # what shows with the second sentence only
+        self.tabs: dict[str, gr.Tab] = {}
+        with gr.Row(elem_classes="dl-buttons"):
+            self.random = _button("random")
+            self.copy = _button("copy", visible=False)
+            self.twin = localise(
+                gr.Checkbox(
+                    False, elem_id="lstm-twin", interactive=True, container=False, min_width=180
+                ),
+                label="lstm.twin",
+            )
+        with gr.Row(elem_id="lstm-top"):
+            for name in SIDES:
+                self._sentence(name)
+        _caption("strip")
+        with gr.Tabs(elem_id="lstm-sections", selected=SECTIONS[0]) as self.sections:
+            for name, section in zip(SECTIONS, (self._inside, self._train, self._why), strict=True):
+                tab = gr.Tab(id=name, elem_id=f"lstm-section-{name}")
+                with localise(tab, label=f"lstm.sections.{name}"):
+                    section()
+                self.tabs[name] = tab
+        self.own = self.panel.state
+
+    # --- Groups that handlers read and write -----------------------------------------------
+
+    @property
+    def texts(self) -> list[Any]:
+        return [side.text for side in self.sides.values()]
+
+    @property
+    def whose(self) -> list[Any]:
+        return [side.which for side in self.sides.values()]
+
+    @property
+    def clamps(self) -> list[Any]:
+        return list(self.holds.values())
+
+    @property
+    def asked(self) -> list[Any]:
+        """What a reading depends on."""
+        return [*self.texts, self.twin, *self.whose, self.own, self.look, *self.clamps]
+
+    @property
+    def read(self) -> list[Any]:
+        """Where a reading is shown."""
+        strips = [side.strip for side in self.sides.values()]
+        return [*strips, *(side.gates for side in self.sides.values())]
+
+    # --- Top ---------------------------------------------------------------------------------
+
+    def _sentence(self, name: str) -> None:
+        first, side = name == "first", self.sides[name]
+        word = "text" if first else "second"
+        with gr.Column(scale=1, min_width=300, visible=first, elem_id=f"lstm-{name}") as column:
+            side.text = localise(
+                gr.Textbox("", lines=2, max_lines=4, interactive=True, elem_id=f"lstm-{word}"),
+                label=f"lstm.{word}",
+                placeholder=f"lstm.{word}_placeholder",
+            )
+            side.which = localise(
+                gr.Radio(
+                    list(NAMES), value="bundled", interactive=False, elem_id=f"lstm-which-{name}"
+                ),
+                label="lstm.which",
+                choices={which: f"lstm.models.{which}" for which in NAMES},
+            )
+            side.strip = TokenStrip(None, texts=("lstm.answers",), elem_id=f"lstm-strip-{name}")
+        if not first:
+            self.second_parts.append(column)
+
+    # --- Sections ----------------------------------------------------------------------------
+
+    def _inside(self) -> None:
+        _caption("clamps")
+        self.holds: dict[str, gr.Radio] = {}
+        with gr.Row(elem_classes="dl-settings"):
+            for gate in CLAMPED:
+                radio = gr.Radio(
+                    list(HOLDS), value="free", interactive=True, elem_id=f"lstm-hold-{gate}"
+                )
+                self.holds[gate] = localise(
+                    radio,
+                    label=f"lstm.clamp.{gate}",
+                    info=f"lstm.clamp_info.{gate}",
+                    choices={hold: f"lstm.clamp_choices.{hold}" for hold in HOLDS},
+                )
+        _caption("inside")
+        with gr.Row():
+            for name, side in self.sides.items():
+                first = name == "first"
+                with gr.Column(scale=1, min_width=300, visible=first) as column:
+                    heading = gr.Markdown(visible=False, elem_classes="dl-caption")
+                    self.second_parts.append(localise(heading, value=f"lstm.heading.{name}"))
+                    side.gates = Gates(None, texts=("lstm.notes",), elem_id=f"lstm-gates-{name}")
+                if not first:
+                    self.second_parts.append(column)
+
+    def _train(self) -> None:
+        self.form = SettingsForm(
+            self.topic, lstm.Config, tutorial=lstm.TUTORIAL, shown=("data", "model", "epochs")
+        )
+        self._own_data()
+        self.panel = TrainingPanel(
+            self.topic,
+            form=self.form,
+            job=lstm.job,
+            panels=[["loss", "valid_loss"], ["accuracy", "valid_accuracy", "test_accuracy"]],
+            extras=[self.csv, self.sides["first"].text],
+            prepare=job_arguments,
+        )
+        _caption("watched")
+        self.watched = TokenStrip(
+            None,
+            group=self.topic,
+            texts=("lstm.answers", "lstm.hints"),
+            empty="train_first",
+            elem_id="lstm-watched",
+        )
+        with gr.Row():
+            with gr.Column(scale=2, min_width=300):
+                _caption("confusion")
+                self.confusion = Heatmap(
+                    texts=_HINTS, empty="train_first", largest=96, elem_id="lstm-confusion"
+                )
+                _caption("lengths")
+                self.lengths = LineChart(texts=_HINTS, empty="train_first", elem_id="lstm-lengths")
+                self.judge = _button("judge")
+            with gr.Column(scale=3, min_width=300):
+                _caption("mistakes")
+                self.mistakes = Sentences(
+                    texts=("lstm.labels", "lstm.hints"),
+                    empty="train_first",
+                    elem_id="lstm-mistakes",
+                )
+
+    def _own_data(self) -> None:
+        with localise(gr.Accordion(open=False, elem_id="lstm-own-data"), label="lstm.own_data"):
+            localise(gr.Markdown(), value="lstm.own_data_intro")
+            upload = gr.UploadButton(
+                file_types=[".csv", ".tsv", ".txt"], size="sm", elem_id="lstm-upload"
+            )
+            self.upload = localise(upload, label="lstm.upload")
+            self.csv = localise(
+                gr.Textbox("", lines=5, max_lines=10, interactive=True, elem_id="lstm-csv"),
+                label="lstm.csv",
+                placeholder="lstm.csv_placeholder",
+            )
+            self.csv_found = gr.Markdown(visible=False, elem_id="lstm-csv-found")
+
+    def _why(self) -> None:
+        _caption("why")
+        with gr.Row(elem_classes="dl-buttons"):
+            self.compare = localise(
+                gr.Button(variant="primary", elem_id="lstm-compare"), value="lstm.compare"
+            )
+            self.compare_stop = localise(
+                gr.Button(variant="stop", interactive=False, elem_id="lstm-compare-stop"),
+                value="lstm.compare_stop",
+            )
+        self.compare_status = Status(
+            {"state": "idle"},
+            texts=("lstm.comparing", "lstm.metrics"),
+            elem_id="lstm-compare-status",
+        )
+        _caption("gradient")
+        self.gradient = _chart("gradient")
+        with gr.Row():
+            with gr.Column(scale=1, min_width=300):
+                _caption("race")
+                self.race = Bars(texts=_HINTS, empty="compare_first", elem_id="lstm-race")
+            with gr.Column(scale=1, min_width=300):
+                _caption("race_lengths")
+                self.race_lengths = _chart("race-lengths")
+
+    # --- Lesson ------------------------------------------------------------------------------
+
+    def experiments(self) -> dict[str, dict[Any, Any]]:
+        """What the lesson's buttons set; sentences come in the reader's language (see `stage`)."""
+        free = dict.fromkeys(self.clamps, "free")
+        five = self.form.values(lstm.TUTORIAL)
+        return {
+            "negation": {
+                self.staged: "negation",
+                self.twin: True,
+                **free,
+                self.sections: gr.update(selected="inside"),
+            },
+            "forget": {
+                self.staged: "forget",
+                self.twin: False,
+                **free,
+                self.holds["forget"]: "zero",
+                self.sections: gr.update(selected="inside"),
+            },
+            "five": {
+                self.staged: "five",
+                self.twin: False,
+                **free,
+                **dict(zip(self.form.components, five, strict=True)),
+                self.sections: gr.update(selected="train"),
+            },
+        }
+
+
+def _caption(name: str) -> gr.Markdown:
+    return localise(gr.Markdown(elem_classes="dl-caption"), value=f"lstm.{name}")
+
+
+def _button(name: str, visible: bool = True) -> gr.Button:
+    button = gr.Button(size="sm", visible=visible, elem_id=f"lstm-{name.replace('_', '-')}")
+    return localise(button, value=f"lstm.{name}")
+
+
+def _chart(name: str) -> LineChart:
+    return LineChart(texts=_HINTS, empty="compare_first", elem_id=f"lstm-{name}")
