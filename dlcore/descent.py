@@ -75,7 +75,7 @@ class Descent:
 
     @classmethod
     def unpack(cls, packed: dict[str, Any], rule: str, size: int) -> "Descent":
-        """Go on from `pack()`; another rule, or another network, has to begin anew."""
+        """Go on from `pack()`; from nothing, or from another rule's memory, it begins anew."""
         names = _MEMORY[rule]
         fits = packed.get("rule") == rule and all(np.shape(packed[n]) == (size,) for n in names)
         if not fits:

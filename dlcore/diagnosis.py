@@ -7,11 +7,12 @@ learning rate is too high when the loss rose, not when somebody chose 10.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from dlcore.portrait import Health
+from dlcore.data.tables import Table
+from dlcore.portrait import Snapshot
 from dlcore.progress import Progress
 
 
@@ -25,17 +26,8 @@ class Finding:
     values: Mapping[str, float] = field(default_factory=dict)
 
 
-class Judged(Protocol):
-    """What is asked of a snapshot here."""
-
-    @property
-    def health(self) -> Health: ...
-    @property
-    def state(self) -> Mapping[str, np.ndarray]: ...
-
-
 def diagnose(
-    events: Sequence[Progress], snapshot: Judged, config: Any, table: Any
+    events: Sequence[Progress], snapshot: Snapshot, config: Any, table: Table
 ) -> list[Finding]:
     """Everything found wrong, the gravest first; a single "fine" if nothing was."""
     curves: dict[str, list[float]] = {}
@@ -75,7 +67,7 @@ def _rate(losses: list[float]) -> list[Finding]:
     return []
 
 
-def _layers(snapshot: Judged, config: Any) -> list[Finding]:
+def _layers(snapshot: Snapshot, config: Any) -> list[Finding]:
     """Units that say nothing, units at their end stops, gradients that fade on their way down."""
     found, health = [], snapshot.health
     if max(health.dead, default=0) >= 0.25:
@@ -94,7 +86,7 @@ def _layers(snapshot: Judged, config: Any) -> list[Finding]:
     return found
 
 
-def _unscaled(snapshot: Judged, table: Any) -> list[Finding]:
+def _unscaled(snapshot: Snapshot, table: Table) -> list[Finding]:
     """Columns of very different size as the first layer gets them."""
     inputs = table.features[table.train].astype(np.float64) / snapshot.state["scale"]
     spread = inputs.std(axis=0)
@@ -105,7 +97,7 @@ def _unscaled(snapshot: Judged, table: Any) -> list[Finding]:
     return [Finding("unscaled", {"narrow": narrow, "wide": wide, "times": wide / narrow})]
 
 
-def _overfit(curves: dict[str, list[float]], table: Any) -> list[Finding]:
+def _overfit(curves: dict[str, list[float]], table: Table) -> list[Finding]:
     """The held-out loss turned and rose while the training loss went on falling."""
     loss, valid = curves["loss"], curves["valid_loss"]
     if not all(map(math.isfinite, (*loss, *valid))):

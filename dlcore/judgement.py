@@ -7,11 +7,13 @@ cannot beat that has learnt nothing that needed layers.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+from dlcore.data.tables import Table
 
 BINS = 10
 _MOST_POINTS = 400  # of a ROC curve that is sent to a browser
@@ -97,21 +99,6 @@ def calibrate(chance: np.ndarray, true: np.ndarray) -> np.ndarray:
     return np.stack([mean, share, count[there]], axis=1)
 
 
-class Rows(Protocol):
-    """What is asked of a table here; `dlcore.data.tables.Table` has it."""
-
-    @property
-    def features(self) -> np.ndarray: ...
-    @property
-    def labels(self) -> np.ndarray: ...
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    @property
-    def train(self) -> np.ndarray: ...
-    @property
-    def held_out(self) -> np.ndarray: ...
-
-
 @dataclass(frozen=True)
 class Baseline:
     """Logistic regression's answers to the held-out rows, and how they are judged at 0.5.
@@ -128,7 +115,7 @@ class Baseline:
     biases: np.ndarray
 
 
-def logistic(table: Rows, config: Any = None, strength: float = 1.0) -> Baseline:
+def logistic(table: Table, config: Any = None, strength: float = 1.0) -> Baseline:
     """Fit logistic regression to the training rows: the one lowest point of a convex loss.
 
     Σ cross-entropy + ‖weights‖² / (2·strength), on standardised features whatever the network gets
@@ -161,7 +148,7 @@ def logistic(table: Rows, config: Any = None, strength: float = 1.0) -> Baseline
         return loss
 
     with torch.enable_grad():
-        optimizer.step(total)  # type: ignore[no-untyped-call]
+        optimizer.step(total)
     with torch.no_grad():
         scores = inputs[torch.from_numpy(table.held_out)] @ weights.T + biases
         if outputs == 1:

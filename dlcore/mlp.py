@@ -7,25 +7,25 @@ representations by back-propagating errors", 1986). Look at `learn`: the whole o
 autograd (a test compares). Then at `BREAK`: five ways to make it fail.
 """
 
-import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from statistics import fmean
-from typing import Any
+from math import inf
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dlcore.batches import Batches
 from dlcore.data.tables import DATASETS, Table, TableError, make_table, read_table
 from dlcore.descent import OPTIMIZERS, SCHEDULES, Descent, flatten, rate_at
 from dlcore.diagnosis import Finding, diagnose
 from dlcore.judgement import Baseline, Judgement, judge, logistic
-from dlcore.portrait import Health, Picture, examine, shown_rows, take_picture
+from dlcore.portrait import Answers, Health, Picture, Snapshot, look, probabilities
 from dlcore.progress import Progress
+from dlcore.seeds import Seeds, side_by_side
 from dlcore.settings import SettingError, Settings, setting
 
 __all__ = [  # the tab asks this module for everything, also for what stands in others
@@ -36,8 +36,9 @@ __all__ = [  # the tab asks this module for everything, also for what stands in 
 
 MOST_LAYERS, MOST_UNITS = 6, 64
 LARGEST_EDIT = 1000.0
+Bend = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
 # The function, and how an error passes back through it, told from its own output.
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Bend] = {
     "relu": (torch.relu, lambda error, out: error * (out > 0)),
     "tanh": (torch.tanh, lambda error, out: error * (1 - out * out)),
     "sigmoid": (torch.sigmoid, lambda error, out: error * out * (1 - out)),
@@ -111,17 +112,18 @@ BREAK = {
 class MLP(nn.Module):
     """Dense layers with an activation between them. One score for two classes, else C scores.
 
-    mean, scale: what the columns are standardised with; they belong to the network's weights, so
-    that it takes rows as they are.
+    mean, scale (D,): what the columns are standardised with. They belong to the network, which
+    takes rows as they are.
     """
 
-    mean: Tensor  # (D,)
-    scale: Tensor  # (D,)
+    layers: Sequence[nn.Linear]  # an nn.ModuleList
+    mean: Tensor
+    scale: Tensor
 
-    def __init__(self, sizes: list[int], activation: str = "relu", dropout: float = 0.0) -> None:
+    def __init__(self, sizes: Sequence[int], activation: str = "relu") -> None:
         super().__init__()
-        self.activation, self.dropout = activation, dropout
-        self.layers = nn.ModuleList(nn.Linear(wide, out) for wide, out in pairwise(sizes))
+        self.activation = activation
+        self.layers = nn.ModuleList(nn.Linear(n, units) for n, units in pairwise(sizes))  # type: ignore[assignment]
         self.register_buffer("mean", torch.zeros(sizes[0]))
         self.register_buffer("scale", torch.ones(sizes[0]))
 
@@ -134,29 +136,26 @@ class MLP(nn.Module):
         return self.trace(x)[-1]
 
     def trace(self, x: Tensor) -> list[Tensor]:
-        """Raw rows (N, D) -> every layer's answers: (N, units) for each hidden one, logits last."""
+        """Raw rows (N, D) -> each layer's answers: (N, units) of the hidden ones, then logits."""
         return self.answers(self.standardized(x))
 
-    def answers(self, inputs: Tensor, masks: list[Tensor] | None = None) -> list[Tensor]:
-        """As `trace`, from standardised inputs. masks: what dropout multiplies each layer by."""
+    def answers(self, inputs: Tensor, masks: Sequence[Tensor] = ()) -> list[Tensor]:
+        """As `trace`, from standardised rows. masks: what dropout multiplies each layer by."""
         bend, _ = ACTIVATIONS[self.activation]
-        answers, out = [], inputs
-        for i, layer in enumerate(self.layers):
-            out = F.linear(out, layer.weight, layer.bias)  # (N, units)
-            if i < len(self.layers) - 1:
-                out = bend(out)
-                if masks:
-                    out = out * masks[i]
-            answers.append(out)
-        return answers
+        *hidden, last = self.layers
+        answers = [inputs]
+        for i, layer in enumerate(hidden):
+            out = bend(F.linear(answers[-1], layer.weight, layer.bias))  # (N, units)
+            answers.append(out * masks[i] if masks else out)
+        answers.append(F.linear(answers[-1], last.weight, last.bias))  # (N, 1) or (N, C)
+        return answers[1:]
 
 
 def build(config: Config, table: Table) -> MLP:
     """A new network for this table; the seed decides its first weights."""
     torch.manual_seed(config.seed)
     outputs = 1 if len(table.classes) == 2 else len(table.classes)
-    sizes = [table.features.shape[1], *config.hidden_sizes, outputs]
-    model = MLP(sizes, config.activation, config.dropout)
+    model = MLP([table.features.shape[1], *config.hidden_sizes, outputs], config.activation)
     if config.standardize:  # measured on the training part alone: the rest is not seen yet
         seen = table.features[table.train].astype(np.float64)
         spread = seen.std(axis=0)
@@ -168,7 +167,7 @@ def build(config: Config, table: Table) -> MLP:
     return model
 
 
-def begin(layer: nn.Module, how: str) -> None:
+def begin(layer: nn.Linear, how: str) -> None:
     """First weights of a dense layer, from torch's random numbers."""
     weight, bias = layer.weight, layer.bias
     if how == "default":  # what nn.Linear did already
@@ -184,40 +183,19 @@ def begin(layer: nn.Module, how: str) -> None:
 
 def restore(state: Mapping[str, Tensor | np.ndarray], config: Config) -> MLP:
     """The network that these weights make, ready to predict."""
-    count = sum(name.endswith("weight") for name in state)
-    shapes = [tuple(state[f"layers.{i}.weight"].shape) for i in range(count)]
-    model = MLP([shapes[0][1], *(rows for rows, _ in shapes)], config.activation, config.dropout)
+    shapes = [value.shape for name, value in state.items() if name.endswith("weight")]
+    model = MLP([shapes[0][1], *(units for units, _ in shapes)], config.activation)
     model.load_state_dict({name: torch.as_tensor(value) for name, value in state.items()})
     return model.eval()
 
 
-def fill(model: MLP, start: "Snapshot") -> None:
+def fill(model: MLP, start: Snapshot) -> None:
     """Put a snapshot's weights into the model. Raises TableError if they are of another shape."""
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     if shapes != {name: value.shape for name, value in start.state.items()}:
         message = "the snapshot is of another network or table: start a new run"
         raise TableError("mlp.errors.other_network", message)
     model.load_state_dict({name: torch.tensor(value) for name, value in start.state.items()})
-
-
-@dataclass(frozen=True)
-class Answers:
-    """probabilities: (V, C) float32 for the held-out rows; labels: (V,) int64."""
-
-    probabilities: np.ndarray
-    labels: np.ndarray
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The network after an update: all that is needed to go on from here, and to look at it."""
-
-    step: int
-    state: dict[str, np.ndarray]  # `restore(state, config)` is the network
-    optimizer: dict[str, Any]  # what the optimiser remembers, as `Descent.pack` gives it
-    picture: Picture
-    judged: Answers
-    health: Health
 
 
 def load(config: Config, csv: str = "", target: str = "") -> Table:
@@ -239,30 +217,25 @@ def load(config: Config, csv: str = "", target: str = "") -> Table:
 
 
 @torch.no_grad()
-def learn(model: MLP, inputs: Tensor, labels: Tensor, masks: list[Tensor] | None = None) -> None:
-    """Backpropagation: fill every weight's `.grad` for the mean loss of a batch.
+def learn(model: MLP, inputs: Tensor, targets: Tensor, masks: Sequence[Tensor] = ()) -> None:
+    """Backpropagation: every weight's `.grad` becomes the slope of the batch's mean loss.
 
-    inputs (B, D) standardised; labels (B, K): 0 or 1 for one score, else one 1 in each row.
+    inputs (B, D), standardised; targets (B, K): 0 or 1 for one score, else one 1 in each row.
     """
     _, back = ACTIVATIONS[model.activation]
-    answers = model.answers(inputs, masks)
-    logits = answers[-1]  # (B, K)
-    chance = logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
-    error = (chance - labels) / len(labels)  # (B, K): the slope of cross-entropy at the scores
-    for i in reversed(range(len(model.layers))):
-        layer, below = model.layers[i], answers[i - 1] if i else inputs
-        torch.mm(error.T, below, out=layer.weight.grad)  # (out, B) @ (B, in)
-        torch.sum(error, dim=0, out=layer.bias.grad)
-        if i:  # blame the units below by how much each had a say, and by their activation's slope
-            error = error @ layer.weight  # (B, out) @ (out, in)
+    answers = [inputs, *model.answers(inputs, masks)]
+    chance = answers[-1].sigmoid() if targets.shape[1] == 1 else answers[-1].softmax(dim=1)
+    error = (chance - targets) / len(targets)  # (B, K): cross-entropy's slope at the scores
+    for i, layer in reversed(list(enumerate(model.layers))):
+        weight, bias, below = layer.weight, layer.bias, answers[i]
+        weight.grad = torch.mm(error.T, below, out=weight.grad)  # (units, B) @ (B, inputs)
+        bias.grad = torch.sum(error, dim=0, out=bias.grad)
+        if i:
+            error = error @ weight  # (B, units) @ (units, inputs): each one's share of the blame
             if masks:
-                error, below = error * masks[i - 1], _undropped(below, masks[i - 1])
+                error = error * masks[i - 1]
+                below = torch.where(masks[i - 1] > 0, below / masks[i - 1], 0)  # before dropout
             error = back(error, below)
-
-
-def _undropped(out: Tensor, mask: Tensor) -> Tensor:
-    """Answers as they were before dropout scaled them; zero where it silenced them."""
-    return torch.where(mask > 0, out / mask, out)
 
 
 def train(
@@ -274,147 +247,73 @@ def train(
     updates: int | None = None,
     watch_s: float = 0.25,
 ) -> Iterator[Progress]:
-    """Teach `model` in place, to the end of `config.epochs` epochs, or `updates` updates further.
+    """Teach `model` in place, for `config.epochs` epochs, or `updates` updates further.
 
-    start: go on from a snapshot, as if there had been no pause: what happens in an update depends
-    on the seed and its number alone. From a finished run it goes on for as many epochs again.
-    Metrics after each update: grad_norm; after each epoch, or with `updates` after each update:
-    loss, accuracy (all training rows), valid_loss, valid_accuracy (the held-out rows).
-    A snapshot comes with the first update, then every `watch_s` seconds, and with the last.
+    start: go on from a snapshot, as if there had been no pause. A run that was stopped goes on to
+    its end; one that had ended begins another `config.epochs`. Raises TableError if it is of
+    another network.
+    Metrics: grad_norm after each update; loss, accuracy of all training rows and valid_loss,
+    valid_accuracy of the held-out rows after each epoch, or with `updates` after each update.
+    A snapshot comes with the first of these, then every `watch_s` seconds, and with the last.
     """
-    run = _Run(model, table, config, start)
-    step, per_epoch = run.step, run.per_epoch
-    length = config.epochs * per_epoch
-    end = step + updates if updates is not None else (step // length + 1) * length
-    looked = -math.inf
-    while run.step < end:
-        norm = run.update()
-        ends = run.step == end
-        yield Progress(run.step, end, {"grad_norm": norm})
-        if updates is not None or ends or run.step % per_epoch == 0:
-            metrics, snapshot = run.evaluate(), None
-            if ends or (watch_s < math.inf and time.monotonic() - looked >= watch_s):
-                snapshot = run.snapshot()
-                looked = time.monotonic()
-            yield Progress(run.step, end, metrics, snapshot)
+    if start:
+        fill(model, start)
+    vector, gradient = flatten(model)  # (P,), (P,): all weights, seen as one long row
+    descent = Descent.unpack(start.optimizer if start else {}, config.optimizer, len(vector))
+    # Weights are kept small, biases are not: where a unit bends says nothing about complexity.
+    reined = torch.cat([torch.full((p.numel(),), p.ndim - 1.0) for p in model.parameters()])
+    rows = torch.from_numpy(np.concatenate([table.train, table.held_out]))
+    inputs = model.standardized(torch.from_numpy(table.features)[rows])  # (N, D)
+    labels = torch.from_numpy(table.labels)[rows]  # (N,)
+    one_score = len(table.classes) == 2
+    targets = (labels[:, None] if one_score else F.one_hot(labels, len(table.classes))).float()
+    units = config.hidden_sizes
 
+    batches = Batches(len(table.train), config.batch_size, config.seed)
+    length = config.epochs * batches.per_epoch
+    step = start.step if start else 0
+    end = (step // length + 1) * length if updates is None else step + updates
+    seen, looked = start.picture if start else None, -inf
+    while step < end:
+        batch = batches.rows(step)
+        shown, wanted = inputs[batch], targets[batch]  # (B, D), (B, K)
+        learn(model, shown, wanted, batches.masks(step, len(shown), units, config.dropout))
+        if config.l1:
+            gradient.addcmul_(reined, vector.sign(), value=config.l1)
+        if config.l2:
+            gradient.addcmul_(reined, vector, value=config.l2)
+        rate = rate_at(config.schedule, config.lr, step % length / length)
+        descent.step(vector, gradient, rate)
+        step += 1
 
-class _Run:
-    """A network in training, update by update."""
-
-    def __init__(self, model: MLP, table: Table, config: Config, start: Snapshot | None) -> None:
-        self.model, self.table, self.config = model, table, config
-        self.step = start.step if start else 0
-        self.before = start.picture if start else None
-        if start:
-            fill(model, start)
-        self.vector, self.gradient = flatten(model)
-        size = len(self.vector)
-        self.descent = (
-            Descent.unpack(start.optimizer, config.optimizer, size)
-            if start
-            else Descent.begin(config.optimizer, size)
-        )
-        weights = {id(layer.weight) for layer in model.layers}
-        self.penalised = torch.cat(  # 1 for weights, 0 for biases: those need no rein
-            [torch.full((p.numel(),), float(id(p) in weights)) for p in model.parameters()]
-        )
-        features = torch.from_numpy(table.features)
-        rows = torch.from_numpy(np.concatenate([table.train, table.held_out]))
-        self.count = len(table.train)
-        self.inputs = model.standardized(features[rows])  # (N, D), training rows first
-        self.labels = torch.from_numpy(table.labels)[rows]  # (N,)
-        classes = len(table.classes)
-        self.targets = (
-            self.labels[:, None].float()
-            if classes == 2
-            else F.one_hot(self.labels, classes).float()
-        )  # (N, K)
-        self.batch = min(config.batch_size, self.count)
-        self.per_epoch = math.ceil(self.count / self.batch)
-        self.rng = torch.Generator()
-        self.order: list[Tensor] = []
-        self.epoch = -1
-
-    @torch.no_grad()
-    def update(self) -> float:
-        """One update; returns the gradient's norm."""
-        config = self.config
-        rows = self.next_batch()
-        inputs, targets = self.inputs[rows], self.targets[rows]
-        learn(self.model, inputs, targets, self.masks(len(inputs)))
-        if config.l1 or config.l2:
-            pull = config.l1 * self.vector.sign() + config.l2 * self.vector
-            self.gradient.addcmul_(pull, self.penalised)
-        done = self.step % (config.epochs * self.per_epoch) / (config.epochs * self.per_epoch)
-        rate = rate_at(config.schedule, config.lr, done)
-        self.descent.step(self.vector, self.gradient, rate)
-        self.step += 1
-        return self.gradient.norm().item()
-
-    def next_batch(self) -> Tensor | slice:
-        """The rows of this update: a new order each epoch, decided by the seed and its number."""
-        if self.batch == self.count:
-            return slice(0, self.count)
-        epoch, number = divmod(self.step, self.per_epoch)
-        if epoch != self.epoch:
-            self.rng.manual_seed(self.config.seed * 1_000_003 + epoch)
-            order = torch.randperm(self.count, generator=self.rng)
-            self.order, self.epoch = list(order.split(self.batch)), epoch
-        return self.order[number]
-
-    def masks(self, rows: int) -> list[Tensor] | None:
-        """Dropout for this update: each unit silent with this probability, the others louder."""
-        if not self.config.dropout:
-            return None
-        keep = 1 - self.config.dropout
-        self.rng.manual_seed(self.config.seed * 1_000_003 + 500_000_000 + self.step)
-        units = [layer.out_features for layer in self.model.layers][:-1]
-        silent = torch.rand(rows, sum(units), generator=self.rng) < keep
-        return list((silent.float() / keep).split(units, dim=1))
-
-    @torch.no_grad()
-    def evaluate(self) -> dict[str, float]:
-        logits = self.model.answers(self.inputs)[-1]
-        metrics = {}
-        for name, part in (("", slice(self.count)), ("valid_", slice(self.count, None))):
-            metrics |= score(logits[part], self.labels[part], name)
-        return metrics
-
-    def snapshot(self) -> Snapshot:
-        norms = [layer.weight.grad.norm().item() for layer in self.model.layers]
-        now = look(self.model, self.table, self.step, self.descent.pack(), norms, self.before)
-        self.before = now.picture
-        return now
+        yield Progress(step, end, {"grad_norm": torch.linalg.vector_norm(gradient).item()})
+        if updates is None and step % batches.per_epoch and step < end:
+            continue
+        metrics, snapshot = measure(model, inputs, labels, len(table.train)), None
+        if step == end or time.monotonic() - looked >= watch_s:
+            norms = [float(torch.as_tensor(layer.weight.grad).norm()) for layer in model.layers]
+            snapshot = look(model, table, step=step, optimizer=descent.pack(), gradients=norms,
+                            before=seen)  # fmt: skip
+            seen, looked = snapshot.picture, time.monotonic()
+        yield Progress(step, end, metrics, snapshot)
 
 
 @torch.no_grad()
-def look(
-    model: MLP,
-    table: Table,
-    step: int,
-    optimizer: dict[str, Any],
-    gradients: Sequence[float],
-    before: Picture | None,
-) -> Snapshot:
-    """Everything there is to see of a network after `step` updates."""
-    state = {name: value.numpy().copy() for name, value in model.state_dict().items()}
-    picture = take_picture(model, table.features, shown_rows(len(table.features)), before)
-    chance = predict(model, table.features[table.held_out]).numpy()
-    judged = Answers(chance, table.labels[table.held_out])
-    some = torch.from_numpy(table.features[table.train[:1000]])
-    return Snapshot(step, state, optimizer, picture, judged, examine(model, some, gradients))
-
-
-def score(logits: Tensor, labels: Tensor, prefix: str = "") -> dict[str, float]:
-    """Loss and accuracy of logits (N, K) for labels (N,)."""
+def measure(model: MLP, inputs: Tensor, labels: Tensor, count: int) -> dict[str, float]:
+    """Loss and accuracy of the first `count` rows, which are trained on, and of the others."""
+    logits = model.answers(inputs)[-1]  # (N, K)
     if logits.shape[1] == 1:
-        loss = F.binary_cross_entropy_with_logits(logits[:, 0], labels.float())
+        losses = F.binary_cross_entropy_with_logits(logits[:, 0], labels.float(), reduction="none")
         right = (logits[:, 0] > 0) == (labels > 0)
     else:
-        loss, right = F.cross_entropy(logits, labels), logits.argmax(dim=1) == labels
-    accuracy = right.sum().item() / max(len(labels), 1)
-    return {f"{prefix}loss": loss.item(), f"{prefix}accuracy": accuracy}
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        right = logits.argmax(dim=1) == labels
+    return {
+        "loss": losses[:count].mean().item(),
+        "accuracy": right[:count].sum().item() / count,
+        "valid_loss": losses[count:].mean().item(),
+        "valid_accuracy": right[count:].sum().item() / (len(labels) - count),
+    }
 
 
 def job(
@@ -432,10 +331,7 @@ def job(
 @torch.no_grad()
 def predict(model: MLP, features: Tensor | np.ndarray) -> Tensor:
     """Raw rows (N, D) -> probabilities (N, C)."""
-    logits = model(torch.as_tensor(features, dtype=torch.float32))
-    if logits.shape[1] == 1:
-        logits = torch.cat([torch.zeros_like(logits), logits], dim=1)  # σ(z) = softmax(0, z)
-    return logits.softmax(dim=1)
+    return probabilities(model(torch.as_tensor(features, dtype=torch.float32)))
 
 
 def edit(
@@ -453,56 +349,31 @@ def edit(
     source None: the unit's bias. Everything in the snapshot follows; training can go on from it.
     """
     model = restore(snapshot.state, config)
-    if not 0 <= layer < len(model.layers):
-        raise SettingError("layer", layer, low=0, high=len(model.layers) - 1)
+    check_index("layer", layer, len(model.layers))
     weight, bias = model.layers[layer].weight, model.layers[layer].bias
-    if not 0 <= unit < len(bias):
-        raise SettingError("unit", unit, low=0, high=len(bias) - 1)
-    if source is not None and not 0 <= source < weight.shape[1]:
-        raise SettingError("source", source, low=0, high=weight.shape[1] - 1)
-    if not abs(value) <= LARGEST_EDIT:
+    check_index("unit", unit, len(bias))
+    if not abs(value) <= LARGEST_EDIT:  # nor NaN
         raise SettingError("value", value, low=-LARGEST_EDIT, high=LARGEST_EDIT)
     with torch.no_grad():
         if source is None:
             bias[unit] = value
         else:
+            check_index("source", source, weight.shape[1])
             weight[unit, source] = value
-    norms, before = snapshot.health.gradients, snapshot.picture
-    return look(model, table, snapshot.step, snapshot.optimizer, norms, before)
+    return look(model, table, step=snapshot.step, optimizer=snapshot.optimizer,
+                gradients=snapshot.health.gradients, before=snapshot.picture)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Seeds:
-    """Held-out accuracy (S,) at the end, for each of S first weights and orders of the batches."""
-
-    seeds: tuple[int, ...]
-    accuracy: np.ndarray
+def check_index(name: str, index: int, count: int) -> None:
+    if not 0 <= index < count:
+        raise SettingError(name, index, low=0, high=count - 1)
 
 
 def seeds_job(
     config: Config, csv: str = "", target: str = "", count: int = 10
 ) -> Iterator[Progress]:
-    """The same training from `count` seeds, side by side: how much of a result is luck?
-
-    Metrics after each epoch: the mean loss, valid_loss, accuracy and valid_accuracy, and
-    valid_accuracy_low and valid_accuracy_high, the worst and the best of them.
-    """
+    """The same training from `count` seeds, `config.seed` the first: see `side_by_side`."""
     table = load(config, csv, target)
-    seeds = tuple(range(config.seed, config.seed + count))
-    runs = []
-    for seed in seeds:
-        each = replace(config, seed=seed)
-        runs.append(train(build(each, table), table, each, watch_s=math.inf))
-    while True:  # every run one epoch further
-        events = [next((e for e in run if "loss" in e.metrics), None) for run in runs]
-        now = [event for event in events if event is not None]
-        if not now:
-            return
-        metrics = {name: fmean(e.metrics[name] for e in now) for name in now[0].metrics}
-        accuracy = np.array([event.metrics["valid_accuracy"] for event in now])
-        metrics |= {
-            "valid_accuracy_low": float(accuracy.min()),
-            "valid_accuracy_high": float(accuracy.max()),
-        }
-        last = now[0].step == now[0].total
-        yield Progress(now[0].step, now[0].total, metrics, Seeds(seeds, accuracy) if last else None)
+    each = [replace(config, seed=config.seed + i) for i in range(count)]
+    runs = [train(build(one, table), table, one, watch_s=inf) for one in each]
+    yield from side_by_side(runs, [one.seed for one in each])

@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from dlcore.data.tables import Table
 
 MOST_SHOWN = 400  # rows in a cloud
 _OUTPUT_SIDE = 60
@@ -23,11 +25,12 @@ _MARGIN = 0.15  # of the data's width, left free around it
 class Network(Protocol):
     """What is asked of a network here; `dlcore.mlp.MLP` has it."""
 
-    layers: Any  # of nn.Linear
+    layers: Sequence[nn.Linear]
     activation: str
 
     def trace(self, x: Tensor) -> list[Tensor]: ...
     def standardized(self, x: Tensor) -> Tensor: ...
+    def state_dict(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,58 @@ class Health:
     saturated: tuple[float, ...]
     gradients: tuple[float, ...]
     sizes: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """probabilities: (V, C) float32 for the held-out rows; labels: (V,) int64."""
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The network after an update: all that is needed to go on from here, and to look at it.
+
+    state: its weights; optimizer: what the optimiser remembers, as `Descent.pack` gives it.
+    """
+
+    step: int
+    state: dict[str, np.ndarray]
+    optimizer: dict[str, Any]
+    picture: Picture
+    judged: Answers
+    health: Health
+
+
+@torch.no_grad()
+def look(
+    model: Network,
+    table: Table,
+    *,
+    step: int,
+    optimizer: dict[str, Any],
+    gradients: Sequence[float],
+    before: Picture | None = None,
+) -> Snapshot:
+    """Everything there is to see of a network after `step` updates.
+
+    gradients: each layer's gradient norm; before: an earlier picture, to turn the planes alike.
+    """
+    state = {name: value.numpy().copy() for name, value in model.state_dict().items()}
+    picture = take_picture(model, table.features, shown_rows(len(table.features)), before)
+    logits = model.trace(torch.from_numpy(table.features[table.held_out]))[-1]
+    judged = Answers(probabilities(logits).numpy(), table.labels[table.held_out])
+    some = torch.from_numpy(table.features[table.train[:1000]])
+    return Snapshot(step, state, optimizer, picture, judged, examine(model, some, gradients))
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Logits (N, 1) of two classes, or (N, C) -> probabilities (N, C)."""
+    if logits.shape[1] == 1:
+        logits = torch.cat([torch.zeros_like(logits), logits], dim=1)  # σ(z) = softmax(0, z)
+    return logits.softmax(dim=1)
 
 
 def shown_rows(count: int) -> np.ndarray:
