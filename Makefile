@@ -8,6 +8,7 @@ PY     := $(VENV)/bin/python
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS   ?=
+TWO    := --numprocesses 2 --dist loadfile  # each with an app of its own
 
 export GRADIO_ANALYTICS_ENABLED := False
 
@@ -29,16 +30,15 @@ lint: $(VENV)/.dev  ## style: ruff check and ruff format --check
 	$(VENV)/bin/ruff format --check .
 
 types: $(VENV)/.dev  ## type hints: mypy
-	@find demos -name '*.pyi' -delete  # written by Gradio, and mypy would read them instead
 	@find demos -name '*.pyi' -delete  # Gradio writes them on import; mypy would believe them
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/.dev  ## tests without a browser
-	$(PY) -m pytest tests --ignore=tests/browser $(ARGS)
+	$(PY) -m pytest $(TWO) tests --ignore=tests/browser $(ARGS)
 
 browser: $(VENV)/.dev node_modules/.axe  ## tests in a real Chromium
 	$(PY) tests/chromium.py
-	$(PY) -m pytest tests/browser $(ARGS)
+	$(PY) -m pytest $(TWO) tests/browser $(ARGS)
 
 slow: $(VENV)/.dev node_modules/.axe  ## the long tests that `make test` leaves out
 	$(PY) tests/chromium.py

@@ -39,13 +39,25 @@ def opened(browser: Browser, address: str, noise: Noise, **options: Any) -> Page
     return page
 
 
-@pytest.fixture
-def widgets(browser: Browser, address: str, noise: Noise) -> Iterator[Page]:
-    """The page on a desktop, after its run."""
-    page = opened(browser, address, noise, **DESKTOP)
-    run(page)
+@pytest.fixture(scope="module")
+def desktop(browser: Browser, address: str) -> Iterator[Page]:
+    """One page for all tests: opening one takes longer than most of them."""
+    heard = Noise()
+    page = opened(browser, address, heard, **DESKTOP)
     yield page
     page.context.close()
+    assert not heard.unexpected, heard.unexpected
+    assert not heard.outside, heard.outside
+
+
+@pytest.fixture
+def widgets(desktop: Page) -> Page:
+    """The page on a desktop, fresh after its run."""
+    desktop.reload()
+    desktop.mouse.move(1, 1)
+    desktop.locator("#chart svg").first.wait_for()
+    run(desktop)
+    return desktop
 
 
 def run(page: Page) -> None:
