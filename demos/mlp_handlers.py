@@ -137,7 +137,6 @@ class Handlers:
             tab.seeds_chart: {
                 "runs": [*others, _seeds_run(run, live=busy)],
                 "panels": views.SEEDS_PANELS,
-                "x_label": "epoch",
             },
         }
 

@@ -18,6 +18,7 @@ from demos.widgets.scatter import Scatter
 from demos.widgets.status import Status
 from dlcore import mlp
 
+_PANEL = [["network", "logistic"]]
 PANELS = [["loss", "valid_loss"], ["accuracy", "valid_accuracy"]]
 
 
@@ -35,6 +36,7 @@ class Layout:
                     mlp.Config,
                     tutorial=mlp.TUTORIAL,
                     shown=("dataset", "hidden", "activation", "lr", "epochs"),
+                    opening=state.OPENING,
                 )
                 self._data()
             with gr.Column(scale=7, min_width=320):
@@ -84,12 +86,11 @@ class Layout:
         )
         for part in (self.panel.chart, self.panel.timeline, self.panel.status):
             part.unrender()
-        with gr.Row(elem_classes="dl-buttons"):
+        with self.panel.train.parent:  # one row of buttons: anew, stop, on
             self.go_on = _button("go_on")
             self.epoch = _button("epoch")
             self.step = _button("step")
         self.panel.status.render()
-        _caption("network")
         self.network = Network(group=self.topic, elem_id="mlp-network")
         self.panel.timeline.render()
 
@@ -125,10 +126,10 @@ class Layout:
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
                 _caption("judge.roc")
-                self.roc = LineChart(elem_id="mlp-roc", **hints)
+                self.roc = LineChart(panels=_PANEL, elem_id="mlp-roc", **hints)
             with gr.Column(scale=1, min_width=280):
                 _caption("judge.calibration")
-                self.calibration = LineChart(elem_id="mlp-calibration", **hints)
+                self.calibration = LineChart(panels=_PANEL, elem_id="mlp-calibration", **hints)
 
     @property
     def judged(self) -> list[Any]:
@@ -167,19 +168,19 @@ class Layout:
         """What the lesson's buttons set."""
 
         def controls(**changes: Any) -> dict[Any, Any]:
-            config = dataclasses.replace(mlp.Config(), **changes)
+            config = dataclasses.replace(state.OPENING, **changes)
             return dict(zip(self.form.components, self.form.values(config), strict=True))
 
         circles: dict[str, Any] = {"dataset": "circles", "samples": 500, "noise": 0.1}
-        learner: dict[str, Any] = {"activation": "relu", "lr": 0.01, "batch_size": 32, "epochs": 60}
+        learner: dict[str, Any] = {"activation": "relu", "init": "he", "epochs": 60}
         return {
             "circle": controls(**circles, **learner, hidden="1"),
             "straight": controls(
                 **circles, **{**learner, "activation": "linear"}, hidden="8,8,8,8"
             ),
             "memory": controls(
-                dataset="moons", samples=100, noise=0.35, train_share=0.4, hidden="32,32",
-                activation="relu", lr=0.01, batch_size=16, epochs=300, l1=0, l2=0, dropout=0,
+                dataset="moons", samples=100, noise=0.35, train_share=0.4, hidden="32,32", activation="relu", init="he",
+                schedule="constant", batch_size=16, epochs=300, l2=0.0,
             ),
         }  # fmt: skip
 

@@ -14,11 +14,14 @@ from dlcore import mlp
 from dlcore.data import tables
 from dlcore.data.tables import Table
 from dlcore.judgement import Baseline, logistic
+from dlcore.portrait import look
 
 # A change of one of these makes another network, or the same one on other data. Everything else
 # may be changed in the middle of a training.
 DATA = ("dataset", "samples", "noise", "stretch", "train_share", "data_seed")
 SHAPE = (*DATA, "hidden", "activation", "standardize", "init", "seed")
+# Small enough to be read at a glance; the defaults are for harder data, too.
+OPENING = mlp.Config(hidden="8,8", activation="tanh", init="xavier", dropout=0.0)
 Arguments = tuple[Any, ...]
 _building = Lock()  # the first weights come from torch's one generator
 
@@ -123,7 +126,9 @@ def untrained(config: mlp.Config, csv: Any, target: Any) -> Run:
     table = read_table(config, csv, target)
     run = Run(config, anew(config, csv, target))
     with _building:
-        run.snapshot = mlp._Run(mlp.build(config, table), table, config, None).snapshot()
+        model = mlp.build(config, table)
+    still = [0.0] * len(model.layers)
+    run.snapshot = look(model, table, step=0, optimizer={}, gradients=still)
     return run
 
 

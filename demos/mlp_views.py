@@ -1,5 +1,6 @@
 """What the MLP tab shows: from runs, tables and judgements to the values of widgets."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -112,10 +113,15 @@ def spread(run: Run) -> Value:
     return notes([("result", "info", {k: {"percent": last[name]} for k, name in names.items()})])
 
 
+_SHARES = ("share", "accuracy", "valid_accuracy", "largest", "gap")
+
+
 def _readable(values: Mapping[str, Any]) -> Value:
-    """Shares of one become percentages."""
-    shares = ("share", "accuracy", "baseline")
-    return {
-        name: {"percent": float(value)} if name.endswith(shares) else value
-        for name, value in values.items()
-    }
+    """Shares of one become percentages, and a loss past all bounds a sign for it."""
+
+    def shown(name: str, value: Any) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            return "∞"
+        return {"percent": float(value)} if name in _SHARES else value
+
+    return {name: shown(name, value) for name, value in values.items()}

@@ -145,7 +145,7 @@ def machine_and_settings(values: dict[str, Any]) -> dict[str, Any]:
 
 def opened() -> list[dict[str, Any]]:
     """The machine tab of every code panel, with default settings."""
-    return [machine_and_settings(dataclasses.asdict(form.config_type())) for _, form in machines]
+    return [machine_and_settings(dataclasses.asdict(form.opening)) for _, form in machines]
 
 
 def _title(source: Any) -> str:

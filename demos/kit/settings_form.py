@@ -22,6 +22,7 @@ class SettingsForm(Generic[ConfigT]):
     topic: prefix of element ids and of the words `<topic>.settings.<field>` (and `<field>_info`).
     config_type: the topic's Config; tutorial: the tutorial's settings, for the reset button.
     shown: names of the fields that are always visible; hidden: fields that get no control.
+    opening: what the page opens with, where that is not config_type() itself.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class SettingsForm(Generic[ConfigT]):
         tutorial: ConfigT,
         shown: Sequence[str],
         hidden: Sequence[str] = (),
+        opening: ConfigT | None = None,
     ) -> None:
         self.topic, self.config_type = topic, config_type
+        self.opening = opening or config_type()
         fields = {f.name: f for f in dataclasses.fields(config_type) if f.name not in hidden}
         self.names = [*shown, *(name for name in fields if name not in (*shown, "seed"))]
         if "seed" in fields:
@@ -100,7 +103,7 @@ class SettingsForm(Generic[ConfigT]):
             make, own = gr.Slider, {"minimum": low, "maximum": high}
             own["step"] = 1 if whole else _step(low, high)
         control = make(
-            value=field.default,
+            value=getattr(self.opening, field.name),
             elem_id=f"{self.topic}-{field.name}",
             interactive=True,
             min_width=150,

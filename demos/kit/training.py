@@ -107,7 +107,9 @@ class TrainingPanel:
             self.restore = localise(
                 gr.Button(elem_id=f"{topic}-restore", visible=False), value="kit.restore"
             )
-        self.status = Status({"state": "idle"}, group=topic, elem_id=f"{topic}-status")
+        self.status = Status(
+            {"state": "idle"}, texts=(f"{topic}.metrics",), group=topic, elem_id=f"{topic}-status"
+        )
         self.chart = LineChart(
             {"runs": [], "panels": self.panels},
             texts=(f"{topic}.metrics", f"{topic}.settings"),

@@ -1,4 +1,4 @@
-"""Short remarks on data or on a run, in the reader's language: a list of words and their numbers."""
+"""Short remarks on data or on a run, in the language of whoever reads: words and their numbers."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
