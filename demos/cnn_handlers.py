@@ -74,7 +74,9 @@ def explain(
     models = networks(which, own)
     target = whole({"digit": digit}, "digit", 10) if digit != -1 else None
     bundled_view, own_view = (
-        views.explanation(models[n], image, target) if n in models and image is not None else None
+        views.explanation(models[n], image, target, look.muted_of(n))
+        if n in models and image is not None
+        else None
         for n in NAMES
     )
     return bundled_view, own_view

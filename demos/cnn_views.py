@@ -235,11 +235,14 @@ def bent_picture(image: Tensor, amounts: Mapping[str, float], kind: str) -> dict
 # --- Why -----------------------------------------------------------------------------------------
 
 
-def explanation(model: cnn.CNN, image: Tensor, target: int | None) -> dict[str, Any]:
+def explanation(
+    model: cnn.CNN, image: Tensor, target: int | None, muted: cnn.Muted
+) -> dict[str, Any]:
     """The digit, where Grad-CAM looks, and what each pixel does to the score of one digit."""
-    layers = model.layers()  # a row of its own: Grad-CAM listens to it while others use the network
+    # A row of its own: Grad-CAM listens to it while others use the network.
+    layers = model.layers(muted)
     batch = as_batch(image)
-    shares = cnn.predict(model, batch)[0]
+    shares = cnn.predict(model, batch, muted)[0]
     digit = int(shares.argmax()) if target is None else target
     cam = grad_cam(layers, batch, layers.get_submodule("relu2"), digit)[0]  # (28, 28), ≥ 0
     gradient = input_gradient(layers, batch, digit)[0]  # (28, 28), signed

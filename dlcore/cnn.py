@@ -118,15 +118,26 @@ class CNN(nn.Module):
             conv1, relu1, pool1, conv2, relu2, pool2, flat, hidden, logits, logits.softmax(dim=-1)
         )
 
-    def layers(self) -> nn.Sequential:
+    def layers(self, muted: Muted = NONE_MUTED) -> nn.Sequential:
         """The same network, sharing its weights, as a row of layers that can be listened to."""
         return nn.Sequential(
             OrderedDict(
-                conv1=self.conv1, relu1=nn.ReLU(), pool1=nn.MaxPool2d(2),
-                conv2=self.conv2, relu2=nn.ReLU(), pool2=nn.MaxPool2d(2),
+                conv1=self.conv1, relu1=MutedReLU("conv1", muted), pool1=nn.MaxPool2d(2),
+                conv2=self.conv2, relu2=MutedReLU("conv2", muted), pool2=nn.MaxPool2d(2),
                 flat=nn.Flatten(), fc1=self.fc1, relu3=nn.ReLU(), fc2=self.fc2,
             )
         ).eval()  # fmt: skip
+
+
+class MutedReLU(nn.Module):
+    """The ReLU after the convolution `layer`; muted maps leave it as zeros."""
+
+    def __init__(self, layer: str, muted: Muted) -> None:
+        super().__init__()
+        self.layer, self.muted = layer, muted
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return mute(F.relu(maps), self.layer, self.muted)
 
 
 def mute(maps: Tensor, layer: str, muted: Muted) -> Tensor:

@@ -30,6 +30,7 @@ class SettingError(ValueError):
         choices: tuple[Any, ...] | None = None,
     ) -> None:
         self.field, self.value = field, value
+        self.label = ""  # the key of the words for the field, where a page has a name for it
         self.low, self.high, self.choices = low, high, choices
         bound = f"one of {list(choices)}" if choices else f"a number from {low} to {high}"
         must = "cannot be" if low is high is choices is None else f"must be {bound}, not"

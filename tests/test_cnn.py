@@ -15,6 +15,7 @@ from dlcore.checkpoint import load as load_checkpoint
 from dlcore.cnn import (
     BUNDLED,
     CNN,
+    NONE_MUTED,
     TUTORIAL,
     Config,
     Snapshot,
@@ -288,3 +289,12 @@ def test_the_bundled_network_reads_99_4_percent_of_the_test_set() -> None:
     told = load_checkpoint(BUNDLED, topic="cnn")
     assert told.metrics["test_accuracy"] == pytest.approx(result.accuracy, abs=2e-4)
     Config(**told.config)  # the settings in the file are still settings
+
+
+def test_the_row_of_layers_is_the_network_with_its_muted_maps() -> None:
+    model = build(Config()).eval()
+    images = torch.rand(3, 1, 28, 28)
+    for muted in (NONE_MUTED, frozenset({("conv1", 3), ("conv2", 40), ("conv2", 7)})):
+        torch.testing.assert_close(model.layers(muted)(images), model(images, muted))
+    muted_maps = model.layers(frozenset({("conv2", 7)}))[:5](images)
+    assert muted_maps[:, 7].abs().max() == 0 and muted_maps[:, 8].abs().max() > 0

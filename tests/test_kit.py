@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from demos.kit.errors import UserError, guard
+from demos.kit.errors import UserError, guard, translated
 from demos.kit.keep import Keeper
 from demos.kit.language import _Session, preferred, say, section
 from demos.kit.permalink import Address
@@ -18,6 +18,7 @@ from demos.kit.script import standalone
 from dlcore import cnn
 from dlcore.jobs import WorkerDied
 from dlcore.progress import Progress
+from dlcore.settings import SettingError
 
 A, B = "a" * 32, "b" * 32
 
@@ -208,3 +209,11 @@ def test_a_script_calls_the_job_as_the_tab_did() -> None:
     )
     compile(text, "script", "exec")
     assert '    table = "a\\nb"\n' in text and "in job(config, table):" in text
+
+
+def test_a_refused_setting_is_named_as_the_page_names_it() -> None:
+    error = SettingError("lr", 7, low=1e-5, high=0.1)
+    error.label = "cnn.settings.lr"
+    assert "“Tốc độ học” phải là số từ 0,00001 đến 0,1" in str(translated(error, "vi"))
+    assert "from 0.00001 to 0.1" in str(translated(error, "en"))
+    assert "“lr”" in str(translated(SettingError("lr", 7, low=0, high=1), "en"))

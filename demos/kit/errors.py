@@ -104,12 +104,12 @@ def _explain(error: Exception, lang: str) -> tuple[str, dict[str, Any]]:
             return error.key, error.values
         case SettingError(choices=choices) if choices:
             allowed = ", ".join(str(choice) for choice in choices)
-            return "kit.errors.choice", {"field": error.field, "choices": allowed}
+            return "kit.errors.choice", {"field": _label(error, lang), "choices": allowed}
         case SettingError(low=None, high=None):
-            return "kit.errors.form", {"field": error.field}
+            return "kit.errors.form", {"field": _label(error, lang)}
         case SettingError():
-            bounds = {"low": error.low, "high": error.high}
-            return "kit.errors.bounds", {"field": error.field, **bounds}
+            bounds = {"low": _number(error.low, lang), "high": _number(error.high, lang)}
+            return "kit.errors.bounds", {"field": _label(error, lang), **bounds}
         case WorkerDied():
             return "kit.errors.worker_died", {}
         case OutOfMemory():
@@ -119,3 +119,15 @@ def _explain(error: Exception, lang: str) -> tuple[str, dict[str, Any]]:
         case JobError():
             return "kit.errors.job", {}
     return "kit.errors.unexpected", {}
+
+
+def _label(error: SettingError, lang: str) -> str:
+    """What the page calls the setting; its own name where it came from elsewhere than a form."""
+    key = getattr(error, "label", "")
+    return say(key, lang) if key else error.field
+
+
+def _number(value: float | None, lang: str) -> str:
+    """As a reader writes it: 0.00001, and in Vietnamese 0,00001."""
+    text = "…" if value is None else f"{value:.8f}".rstrip("0").rstrip(".")
+    return text.replace(".", ",") if lang == "vi" else text

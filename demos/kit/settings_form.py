@@ -9,7 +9,7 @@ import gradio as gr
 
 from demos.kit.language import localise
 from demos.kit.permalink import address
-from dlcore.settings import Settings
+from dlcore.settings import SettingError, Settings
 
 ConfigT = TypeVar("ConfigT", bound=Settings)
 
@@ -61,7 +61,11 @@ class SettingsForm(Generic[ConfigT]):
 
     def config(self, values: Sequence[Any]) -> ConfigT:
         """The Config for the controls' values, in the order of `names`. Raises SettingError."""
-        return self.config_type(**dict(zip(self.names, values, strict=True)))
+        try:
+            return self.config_type(**dict(zip(self.names, values, strict=True)))
+        except SettingError as error:
+            error.label = f"{self.topic}.settings.{error.field}"
+            raise
 
     def values(self, config: ConfigT) -> list[Any]:
         return [getattr(config, name) for name in self.names]
