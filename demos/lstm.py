@@ -15,7 +15,7 @@ from demos.kit.permalink import address
 from demos.kit.run import Run
 from demos.lstm_layout import Layout
 from demos.lstm_state import HOLDS, MOST_CHARACTERS, sentence, trained
-from dlcore import lstm
+from dlcore import lstm, lstm_trace
 from dlcore.checkpoint import to_bytes
 from dlcore.text import Vocabulary, tokens
 
@@ -34,8 +34,8 @@ def build() -> None:
     address.register(TOPIC, {**shared, "two": tab.twin, **tab.holds}, check=_checked)
     CodePanel(
         TOPIC,
-        sources=[tokens, Vocabulary, lstm.Reader, lstm.LSTMCellByHand, lstm.trace, lstm.effects,
-                 lstm.train, lstm.gradient_by_distance],
+        sources=[tokens, Vocabulary, lstm.Reader, lstm.LSTMCellByHand, lstm_trace.trace,
+                 lstm_trace.effects, lstm.train, lstm_trace.gradient_by_distance],
         module=lstm,
         form=tab.form,
         record=tab.panel.record,

@@ -12,13 +12,13 @@ import gradio as gr
 from demos import lstm_views as views
 from demos.kit.errors import UserError
 from demos.kit.language import say, session_language
-from demos.kit.run import Run
 from demos.lstm_state import (
     KINDS,
     SIDES,
     Look,
     Trained,
     bundled,
+    clean_table,
     held,
     job_arguments,
     model_of,
@@ -29,11 +29,12 @@ from demos.lstm_state import (
 )
 from demos.widgets.status import status
 from demos.widgets.token_strip import edited
-from dlcore import lstm
+from dlcore import lstm, lstm_trace
 from dlcore.data.opinions import LANGUAGES, MOST_BYTES, load_opinions
 from dlcore.jobs import Stream, stream
 
-_MEASURED = 64  # sentences on which the gradient is measured
+_FARTHEST = 20  # words that the gradient is followed back
+_FEWEST = 8  # sentences that must be long enough for that
 _BLANK = "—"  # how the locale files write "no sentence"
 
 
@@ -203,10 +204,12 @@ _races = _Races()
 
 def compare(config: lstm.Config, csv: Any, page: str) -> Iterator[list[Any]]:
     """Train each kind of model in turn, and measure it as soon as it is there."""
-    norms: dict[str, Any] = {}
+    norms: dict[str, lstm_trace.Reach] = {}
     tests: dict[str, lstm.Evaluation] = {}
     buttons = [gr.update(interactive=False), gr.update(interactive=True)]
-    began = time.monotonic()
+    began, done = time.monotonic(), 0
+    job_arguments(config, csv, "")  # a table that cannot be used is refused before all else
+    texts = _unseen(config, csv)
     _races.begin(page)
     yield [*buttons, status("waiting"), None, None, None]
     try:
@@ -229,8 +232,8 @@ def compare(config: lstm.Config, csv: Any, page: str) -> Iterator[list[Any]]:
             if _races.stopped(page) or last is None:
                 break
             model = lstm.restore(last.state, arguments[0])
-            if kind != "bag":
-                norms[kind] = lstm.gradient_by_distance(model, _long_ones(config, csv))
+            if kind != "bag" and (reach := _reach(model, texts)) is not None:
+                norms[kind] = reach
             if last.test is not None:
                 tests[kind] = last.test
             race = views.race({name: test.accuracy for name, test in tests.items()})
@@ -240,14 +243,20 @@ def compare(config: lstm.Config, csv: Any, page: str) -> Iterator[list[Any]]:
     finally:
         _races.end(page)
     over = [gr.update(interactive=True), gr.update(interactive=False)]
-    yield [*over, {"state": word}, gr.skip(), gr.skip(), gr.skip()]
+    yield [*over, status(word, step=done, total=done), gr.skip(), gr.skip(), gr.skip()]
 
 
-def _long_ones(config: lstm.Config, csv: Any) -> list[str]:
-    """Real sentences to measure on: the longest of those that the models did not learn from."""
-    data = lstm.load(config, csv if isinstance(csv, str) else "")
-    unseen = data.test if len(data.test) else data.train
-    return sorted(data.texts(unseen), key=lambda text: -len(text.split()))[:_MEASURED]
+def _unseen(config: lstm.Config, csv: Any) -> list[str]:
+    """Real sentences to measure on: those that the models do not learn from, where there are."""
+    data = lstm.load(config, clean_table(csv) if isinstance(csv, str) else "")
+    return data.texts(data.test if len(data.test) else data.train)
+
+
+def _reach(model: lstm.Reader, texts: list[str]) -> lstm_trace.Reach | None:
+    """The gradient over as many words as at least some of the sentences have."""
+    counts = sorted((len(model.vocabulary.tokens(text)) for text in texts), reverse=True)
+    distance = min(_FARTHEST, counts[min(_FEWEST, len(counts)) - 1] - 1)
+    return lstm_trace.gradient_by_distance(model, texts, distance) if distance > 0 else None
 
 
 def stop_compare(request: gr.Request) -> None:

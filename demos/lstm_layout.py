@@ -43,9 +43,7 @@ class Layout:
             self.random = _button("random")
             self.copy = _button("copy", visible=False)
             self.twin = localise(
-                gr.Checkbox(
-                    False, elem_id="lstm-twin", interactive=True, container=False, min_width=180
-                ),
+                gr.Checkbox(False, elem_id="lstm-twin", interactive=True, container=False),
                 label="lstm.twin",
             )
         with gr.Row(elem_id="lstm-top"):
@@ -91,18 +89,30 @@ class Layout:
         first, side = name == "first", self.sides[name]
         word = "text" if first else "second"
         with gr.Column(scale=1, min_width=300, visible=first, elem_id=f"lstm-{name}") as column:
-            side.text = localise(
-                gr.Textbox("", lines=2, max_lines=4, interactive=True, elem_id=f"lstm-{word}"),
-                label=f"lstm.{word}",
-                placeholder=f"lstm.{word}_placeholder",
-            )
-            side.which = localise(
-                gr.Radio(
-                    list(NAMES), value="bundled", interactive=False, elem_id=f"lstm-which-{name}"
-                ),
-                label="lstm.which",
-                choices={which: f"lstm.models.{which}" for which in NAMES},
-            )
+            with gr.Row():
+                text = gr.Textbox(
+                    "",
+                    lines=2,
+                    max_lines=4,
+                    interactive=True,
+                    scale=4,
+                    min_width=260,
+                    elem_id=f"lstm-{word}",
+                )
+                side.text = localise(
+                    text, label=f"lstm.{word}", placeholder=f"lstm.{word}_placeholder"
+                )
+                which = gr.Radio(
+                    list(NAMES),
+                    value="bundled",
+                    interactive=False,
+                    scale=1,
+                    min_width=190,
+                    elem_id=f"lstm-which-{name}",
+                )
+                side.which = localise(
+                    which, label="lstm.which", choices={n: f"lstm.models.{n}" for n in NAMES}
+                )
             side.strip = TokenStrip(None, texts=("lstm.answers",), elem_id=f"lstm-strip-{name}")
         if not first:
             self.second_parts.append(column)
@@ -151,7 +161,7 @@ class Layout:
         self.watched = TokenStrip(
             None,
             group=self.topic,
-            texts=("lstm.answers", "lstm.hints"),
+            texts=("lstm.hints", "lstm.answers"),
             empty="train_first",
             elem_id="lstm-watched",
         )
@@ -163,7 +173,8 @@ class Layout:
                 )
                 _caption("lengths")
                 self.lengths = LineChart(texts=_HINTS, empty="train_first", elem_id="lstm-lengths")
-                self.judge = _button("judge")
+                with gr.Row(elem_classes="dl-buttons"):
+                    self.judge = _button("judge")
             with gr.Column(scale=3, min_width=300):
                 _caption("mistakes")
                 self.mistakes = Sentences(

@@ -12,7 +12,7 @@ from demos.kit.errors import UserError
 from demos.kit.run import Run
 from dlcore import lstm
 from dlcore.data.opinions import MOST_BYTES, OpinionError, Opinions, read_opinions
-from dlcore.text import MOST_TOKENS
+from dlcore.text import MOST_TOKENS, tokens
 
 SIDES = ("first", "second")  # the sentences
 NAMES = ("bundled", "yours")  # the models
@@ -137,7 +137,7 @@ def job_arguments(config: lstm.Config, csv: object, text: object) -> tuple[Any, 
         watch = sentence(text)
     except UserError:
         watch = ""
-    count = len(lstm.tokens(watch, config.tokens))
+    count = len(tokens(watch, config.tokens))
     return config, rows, watch if 0 < count <= MOST_TOKENS else ""
 
 

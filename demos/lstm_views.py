@@ -1,9 +1,7 @@
 """What the LSTM tab shows: from sentences and models to the values of widgets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from demos.kit.run import Run
 from demos.widgets.bars import bars
@@ -12,13 +10,15 @@ from demos.widgets.heatmap import heatmap
 from demos.widgets.line_chart import line_chart
 from demos.widgets.sentences import sentences
 from demos.widgets.token_strip import token_strip
-from dlcore import lstm
+from dlcore import lstm, lstm_trace
 from dlcore.data.opinions import Opinions
+from dlcore.text import tokens
 
 _SHOWN_MISTAKES = 14
+_ENOUGH = 5  # sentences in a group whose accuracy is shown
 _LABELS = ("negative", "positive")  # by number
 _PARTS = ("forget", "input", "output", "reset", "update", "candidate", "cell", "hidden")
-_FULL_COLOUR = 0.25  # a word that moves the answer by so much has the strongest colour
+_LEAST_EFFECT = 0.04  # a sentence whose every word moves the answer less than so stays pale
 
 
 # --- A sentence being read -----------------------------------------------------------------------
@@ -29,9 +29,9 @@ def reading(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The strip of words and the inside of the network for one sentence."""
     possible = {gate: v for gate, v in holds.items() if model.config.model == "lstm"}
-    trace = lstm.trace(model, text, possible)
-    free = lstm.trace(model, text).probabilities if possible else None
-    effects = lstm.effects(model, text)
+    trace = lstm_trace.trace(model, text, possible)
+    free = lstm_trace.trace(model, text).probabilities if possible else None
+    effects = lstm_trace.effects(model, text, possible)
     strip = token_strip(
         trace.tokens,
         scores=effects,
@@ -39,7 +39,7 @@ def reading(
         curve=trace.probabilities,
         free=free,
         answer=answer(trace.probabilities[-1]),
-        scale=_FULL_COLOUR,
+        scale=max(_LEAST_EFFECT, *(abs(float(effect)) for effect in effects)),
         editable=True,
     )
     return strip, inside(model, trace, possible)
@@ -52,7 +52,9 @@ def answer(probability: float) -> dict[str, Any]:
     return {"label": _LABELS[praise], "value": sure, "tone": 1 if praise else -1}
 
 
-def inside(model: lstm.Reader, trace: lstm.Trace, holds: Mapping[str, float]) -> dict[str, Any]:
+def inside(
+    model: lstm.Reader, trace: lstm_trace.Trace, holds: Mapping[str, float]
+) -> dict[str, Any]:
     """Every gate and state of the (forward) network."""
     kind = model.config.model
     if kind == "bag":
@@ -69,7 +71,7 @@ def inside(model: lstm.Reader, trace: lstm.Trace, holds: Mapping[str, float]) ->
 def watched(run: Run) -> dict[str, Any]:
     """The watched sentence's curve, as it changes while the model learns."""
     config, _, text = run.arguments
-    words = lstm.tokens(text, config.tokens)
+    words = tokens(text, config.tokens)
 
     def frame(snapshot: lstm.Snapshot) -> dict[str, Any] | None:
         if len(snapshot.watched) != len(words) or not words:
@@ -99,15 +101,16 @@ def mistakes(test: lstm.Evaluation) -> dict[str, Any]:
 
 
 def lengths(tests: Mapping[str, lstm.Evaluation]) -> dict[str, Any]:
-    """Accuracy by length of the sentence, a curve for each evaluation; empty groups are left out.
+    """Accuracy by length of the sentence, a curve for each evaluation.
 
-    A group stands at the middle of its bounds; the last one, which is open, near its start.
+    A group stands at the middle of its bounds; the last one, which is open, near its start. Groups
+    of a few sentences are left out: they say nothing.
     """
     curves = {}
     for name, test in tests.items():
         middle = [(low + min(high, low + 9)) / 2 for low, high in test.lengths]
         rows = zip(middle, test.accuracies, test.counts, strict=True)
-        curves[name] = [(x, float(y)) for x, y, count in rows if count]
+        curves[name] = [(x, float(y)) for x, y, count in rows if count >= _ENOUGH]
     names = list(curves)
     return line_chart(curves, x_label="length", panels=[names], shares=names)
 
@@ -115,11 +118,15 @@ def lengths(tests: Mapping[str, lstm.Evaluation]) -> dict[str, Any]:
 # --- Why LSTM ------------------------------------------------------------------------------------
 
 
-def gradients(measured: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Size of the gradient by distance, a curve for each kind of model."""
+def gradients(measured: Mapping[str, lstm_trace.Reach]) -> dict[str, Any]:
+    """How much of the gradient is left by distance, a curve for each kind of model."""
     curves = {
-        kind: [(k, float(norm)) for k, norm in enumerate(norms) if np.isfinite(norm)]
-        for kind, norms in measured.items()
+        kind: [
+            (k, float(norm / reach.norms[0]))
+            for k, norm in enumerate(reach.norms)
+            if reach.norms[0] > 0
+        ]
+        for kind, reach in measured.items()
     }
     return line_chart(curves, x_label="distance", panels=[list(curves)])
 

@@ -160,30 +160,45 @@ def _backward_states(model: Reader, vectors: Tensor, clamps: Mapping[str, float]
     return walks[torch.arange(length), torch.arange(length)]  # walk t ends after t + 1 steps
 
 
-def effects(model: Reader, text: str) -> np.ndarray:
+def effects(model: Reader, text: str, clamps: Mapping[str, float] | None = None) -> np.ndarray:
     """(T,) float32: what each word adds to the probability of praise, given all the others.
 
-    The answer with the word, minus the answer without it. Raises TextError as `trace` does.
+    The answer with the word, minus the answer without it; clamps as in `trace`. Raises TextError
+    as `trace` does.
     """
     encode_checked(model, text)
     tokens = model.vocabulary.tokens(text)
     shorter = [" ".join(tokens[:n] + tokens[n + 1 :]) for n in range(len(tokens))]
-    whole, *without = predict(model, [" ".join(tokens), *shorter])
+    if not clamps:
+        whole, *without = predict(model, [" ".join(tokens), *shorter])
+    else:
+        whole, without = trace(model, text, clamps).probabilities[-1], _held(model, shorter, clamps)
     return (whole - np.array(without)).astype(np.float32)
+
+
+@torch.no_grad()
+def _held(model: Reader, texts: Sequence[str], clamps: Mapping[str, float]) -> list[float]:
+    """The answers to texts of equal length while gates are held."""
+    vectors = model.embed(encode(model, texts)[0])  # (B, T, E)
+    last = [unroll(model, vectors, clamps)["hidden"][:, -1]]  # (B, H)
+    if model.config.bidirectional:
+        last.append(unroll(model, vectors.flip(1), clamps, "_reverse")["hidden"][:, -1])
+    return model.head(torch.cat(last, dim=1)).squeeze(1).sigmoid().tolist()
 
 
 @dataclass(frozen=True)
 class Reach:
-    """How much an answer depends on the state k words before the end, averaged over sentences."""
+    """How much an answer depends on the memory k words before the end, averaged over sentences."""
 
-    norms: np.ndarray  # (K + 1,) float32: mean norm of d logit / d state; [0] is the last state's
+    norms: np.ndarray  # (K + 1,) float32: mean norm of d logit / d memory; [0] after the last word
     sentences: int
 
 
 def gradient_by_distance(
     model: Reader, texts: Sequence[str], distance: int = 20, most: int = 64
 ) -> Reach:
-    """Norm of the gradient of the answer's logit with respect to the state k words before the end.
+    """Norm of the gradient of the answer's logit with respect to the memory k words before the end:
+    an LSTM's cell, the hidden state of the others.
 
     Measured, by backpropagation through the unrolled network, on the first `most` texts that are
     longer than `distance` words. The logit rather than the probability: the sigmoid would shrink
@@ -202,7 +217,7 @@ def gradient_by_distance(
         for word in model.embed(ids).detach().unbind(dim=1):
             values = step(word, hidden, cell, {})
             hidden, cell = values["hidden"], values.get("cell", cell)
-            states.append(hidden)
+            states.append(values.get("cell", hidden))  # what is carried on: an LSTM's is its cell
         ends = torch.stack(states, dim=1)[torch.arange(len(long)), lengths - 1]  # (B, H)
         logits = ends @ model.head.weight[0, : model.config.hidden]  # (B,)
         gradients = torch.autograd.grad(logits.sum(), states, allow_unused=True)
