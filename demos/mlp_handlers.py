@@ -32,8 +32,8 @@ class Handlers:
     def look(self, record: Any, csv: Any, target: Any, *values: Any) -> dict[Any, Any]:
         """The settings' network before any training; one that fits them already stays."""
         config = self.form.config(values)
-        if config.dataset == "csv" and not csv:  # the table comes next: open its place
-            return {self.tab.own_data: gr.update(open=True)}
+        if config.dataset == "csv" and (not csv or target not in state.columns(csv)):
+            return {self.tab.own_data: gr.update(open=True)}  # the table or its column comes next
         if state.fits(record, config, state.csv_of(config, csv, target)):
             return {self.tab.panel.record: record}
         return self._untrained(state.untrained(config, csv, target))

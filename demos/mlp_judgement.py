@@ -10,14 +10,15 @@ from demos.widgets.bars import bars
 from demos.widgets.heatmap import heatmap
 from demos.widgets.line_chart import line_chart
 from demos.widgets.notes import notes
-from dlcore.judgement import Judgement, judge
+from dlcore.judgement import Judgement, judge, roc
 
 _MOST_CORNERS = 55  # of a ROC curve; a longer one would be smoothed by the chart
+_MOST_CURVES = 5  # classes that get a ROC curve of their own
 
 Value = dict[str, Any]
 
 
-def judged(run: Run, threshold: float) -> list[Value | None]:
+def judged(run: Run, threshold: float) -> list[Value]:
     """Confusion, scores, remarks, ROC and calibration at a threshold."""
     table, answers = table_of(run), run.snapshot.judged
     both = {
@@ -35,7 +36,7 @@ def judged(run: Run, threshold: float) -> list[Value | None]:
         max=int(own.confusion.sum(axis=1).max()),
     )
     moment = f"{run.id} {run.latest.step} {threshold}"
-    return [matrix, _scores(both), _remarks(both), _roc(both, moment), _bins(both, moment)]
+    return [matrix, _scores(both), _remarks(both), _roc(run, both, moment), _bins(both, moment)]
 
 
 def _scores(both: dict[str, Judgement]) -> Value:
@@ -57,12 +58,19 @@ def _remarks(both: dict[str, Judgement]) -> Value:
     return notes(remarks)
 
 
-def _roc(both: dict[str, Judgement], moment: str) -> Value | None:
+def _roc(run: Run, both: dict[str, Judgement], moment: str) -> Value:
+    """The network's and the baseline's curve; of more than two classes each against the rest."""
     curves = {who: _few(one.roc) for who, one in both.items() if one.roc is not None}
-    if not curves:
-        return None
-    no = both["network"].confusion[0]
-    return _chart({**curves, "chance": _DIAGONAL}, "false_positive", no[1] / no.sum(), moment)
+    if curves:
+        no = both["network"].confusion[0]
+        at = float(no[1] / no.sum()) if no.sum() else None
+        return _chart({**curves, "chance": _DIAGONAL}, "false_positive", at, moment)
+    answers, names = run.snapshot.judged, table_of(run).classes
+    for place, name in enumerate(names[:_MOST_CURVES] if len(names) > 2 else ()):
+        corners, _ = roc(answers.probabilities[:, place], answers.labels == place)
+        if corners is not None:
+            curves[name] = _few(corners)
+    return _chart({**curves, "chance": _DIAGONAL}, "false_positive", None, moment)
 
 
 def _bins(both: dict[str, Judgement], moment: str) -> Value:
@@ -78,7 +86,7 @@ def _chart(curves: dict[str, Any], x_label: str, mark: float | None, moment: str
         curves,
         x_label=x_label,
         panels=[list(curves)],
-        marks=[] if mark is None else [(float(mark), "")],
+        marks=[] if mark is None else [(mark, "")],
         shares=list(curves),
     )
     value["runs"][0]["id"] = moment  # else the chart would keep the points of the last one

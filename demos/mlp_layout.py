@@ -86,7 +86,9 @@ class Layout:
         )
         for part in (self.panel.chart, self.panel.timeline, self.panel.status):
             part.unrender()
-        with self.panel.train.parent:  # one row of buttons: anew, stop, on
+        buttons = self.panel.train.parent
+        assert isinstance(buttons, gr.Row)
+        with buttons:  # the panel's own row: anew, stop, and on
             self.go_on = _button("go_on")
             self.epoch = _button("epoch")
             self.step = _button("step")
@@ -171,18 +173,15 @@ class Layout:
             config = dataclasses.replace(state.OPENING, **changes)
             return dict(zip(self.form.components, self.form.values(config), strict=True))
 
-        circles: dict[str, Any] = {"dataset": "circles", "samples": 500, "noise": 0.1}
-        learner: dict[str, Any] = {"activation": "relu", "init": "he", "epochs": 60}
+        relu: dict[str, Any] = {"activation": "relu", "init": "he"}
+        circles: dict[str, Any] = {"samples": 500, "epochs": 60, **relu}
+        memory: dict[str, Any] = {"dataset": "moons", "samples": 100, "noise": 0.35, **relu}
+        memory |= {"train_share": 0.4, "batch_size": 16, "schedule": "constant", "l2": 0.0}
         return {
-            "circle": controls(**circles, **learner, hidden="1"),
-            "straight": controls(
-                **circles, **{**learner, "activation": "linear"}, hidden="8,8,8,8"
-            ),
-            "memory": controls(
-                dataset="moons", samples=100, noise=0.35, train_share=0.4, hidden="32,32", activation="relu", init="he",
-                schedule="constant", batch_size=16, epochs=300, l2=0.0,
-            ),
-        }  # fmt: skip
+            "circle": controls(**circles, hidden="1"),
+            "straight": controls(**{**circles, "activation": "linear"}, hidden="8,8,8,8"),
+            "memory": controls(**memory, hidden="32,32", epochs=300),
+        }
 
 
 def _caption(name: str) -> gr.Markdown:

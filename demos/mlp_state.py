@@ -41,7 +41,7 @@ def csv_of(config: mlp.Config, csv: Any, target: Any) -> tuple[str, str]:
         return "", ""
     if not isinstance(csv, str) or not csv.strip():
         raise UserError("mlp.errors.no_csv")
-    return csv, target if isinstance(target, str) else ""
+    return csv, target if isinstance(target, str) and target else columns(csv)[-1]
 
 
 def baseline_of(run: Run) -> Baseline:
@@ -64,7 +64,9 @@ def _table(config: mlp.Config, csv: str, target: str) -> Table:
     return mlp.load(config, csv, target)
 
 
+@lru_cache(maxsize=12)
 def columns(csv: str) -> list[str]:
+    """The columns of a table, of which the last one is what to predict unless told otherwise."""
     try:
         return tables.columns(csv)
     except tables.TableError as error:
@@ -94,7 +96,7 @@ def more(updates: Callable[[mlp.Config, Table], int | None]) -> Callable[..., Ar
     def prepare(config: mlp.Config, run: Run | None, csv: Any, target: Any) -> Arguments:
         table = read_table(config, csv, target)
         given = csv_of(config, csv, target)
-        start = run.snapshot if fits(run, config, given) else None
+        start = run.snapshot if run is not None and fits(run, config, given) else None
         return config, *given, start, updates(config, table)
 
     return prepare
@@ -123,13 +125,18 @@ def fits(run: Any, config: mlp.Config, given: Sequence[str]) -> bool:
 
 def untrained(config: mlp.Config, csv: Any, target: Any) -> Run:
     """A run that has not begun: the network of the first moment, to look at and to edit."""
-    table = read_table(config, csv, target)
     run = Run(config, anew(config, csv, target))
-    with _building:
-        model = mlp.build(config, table)
-    still = [0.0] * len(model.layers)
-    run.snapshot = look(model, table, step=0, optimizer={}, gradients=still)
+    run.snapshot = before_training(run)
     return run
+
+
+def before_training(run: Run) -> mlp.Snapshot:
+    """The network that the run's seed begins with."""
+    table = table_of(run)
+    with _building:
+        model = mlp.build(run.config, table)
+    still = [0.0] * len(model.layers)
+    return look(model, table, step=0, optimizer={}, gradients=still)
 
 
 def table_of(run: Run) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from demos.kit.run import Run
-from demos.mlp_state import table_of
+from demos.mlp_state import before_training, table_of
 from demos.widgets.network import network, network_frame, network_points
 from demos.widgets.notes import notes
 from demos.widgets.scatter import scatter, scatter_frame
@@ -31,6 +31,8 @@ def recorded(run: Run, name: str, make: Callable[[mlp.Snapshot], Value]) -> list
 def diagram(run: Run) -> Value:
     """The network over time, and the plane with its points where there is one."""
     table = table_of(run)
+    if run.snapshot is None:  # it waits for its first update: look at what it begins with
+        run.snapshot = before_training(run)
 
     def frame(snapshot: mlp.Snapshot) -> Value:
         shown = snapshot.picture
@@ -39,7 +41,6 @@ def diagram(run: Run) -> Value:
         )
 
     frames = recorded(run, "network", frame)
-    snapshot = run.snapshot
     flat = table.features.shape[1] == 2
     value = network(
         run.id,
@@ -47,7 +48,7 @@ def diagram(run: Run) -> Value:
         layers=run.config.hidden_sizes,
         outputs=table.classes,
         points=_points(table) if flat else None,
-        view=snapshot.picture.view if flat and snapshot is not None else None,
+        view=run.snapshot.picture.view if flat else None,
         editable=bool(run.ended) or not run.events,
     )
     return {**value, "frames": frames}
@@ -65,7 +66,7 @@ def planes(run: Run) -> Value | None:
     if run.snapshot is None or run.snapshot.picture.planes is None:
         return None
     table = table_of(run)
-    frames = recorded(run, "planes", lambda s: scatter_frame(s.step, s.picture.planes))
+    frames = recorded(run, "planes", lambda s: scatter_frame(s.step, s.picture.planes or ()))
     shown = run.snapshot.picture.shown
     value = scatter(
         run.id,
@@ -122,6 +123,8 @@ def _readable(values: Mapping[str, Any]) -> Value:
     def shown(name: str, value: Any) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             return "∞"
+        if isinstance(value, float) and abs(value) >= 100:
+            return round(value)
         return {"percent": float(value)} if name in _SHARES else value
 
     return {name: shown(name, value) for name, value in values.items()}
