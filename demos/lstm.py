@@ -71,7 +71,6 @@ def _wire_sentences(tab: Layout) -> None:
     tab.copy.click(lambda text: text, first, second, **_HIDDEN)
     tab.random.click(guard(on.random_sentence), None, first, **_HIDDEN)
     tab.mistakes.pick(guard(on.picked), None, first, **_HIDDEN)
-    tab.staged.change(guard(on.stage), tab.staged, [first, second, tab.staged], **_HIDDEN)
 
 
 def _arrival(tab: Layout) -> None:

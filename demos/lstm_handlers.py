@@ -75,23 +75,16 @@ def sent(event: gr.EventData | None) -> Any:
 def arrive(first: Any, second: Any, look: Any, request: gr.Request) -> tuple[Any, Any, Any]:
     """The tab is opened: a sentence to begin with, unless there is one."""
     lang = session_language.get(request)
-    old = [look.lang and _example("start", side, look.lang) for side in SIDES]
+    old = [look.lang and example("start", side, look.lang) for side in SIDES]
     fresh = [
-        _example("start", side, lang) if not text or text == known else gr.skip()
+        example("start", side, lang) if not text or text == known else gr.skip()
         for side, text, known in zip(SIDES, (first, second), old, strict=True)
     ]
     return *fresh, dataclasses.replace(look, lang=lang)  # type: ignore[return-value]
 
 
-def stage(name: Any, request: gr.Request) -> tuple[Any, Any, Any]:
-    """The sentences of an experiment, in the reader's language."""
-    if name not in ("negation", "forget", "five"):
-        return gr.skip(), gr.skip(), ""
-    lang = session_language.get(request)
-    return *(_example(name, side, lang) for side in SIDES), ""  # type: ignore[return-value]
-
-
-def _example(name: str, side: str, lang: str) -> str:
+def example(name: str, side: str, lang: str) -> str:
+    """A sentence that the tab puts in by itself."""
     text = say(f"lstm.examples.{name}.{side}", lang)
     return "" if text == _BLANK else text
 

@@ -1,5 +1,6 @@
 """The LSTM tab's components, section by section. What they do is wired in demos/lstm.py."""
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -7,6 +8,7 @@ import gradio as gr
 from demos.kit.language import localise
 from demos.kit.settings_form import SettingsForm
 from demos.kit.training import TrainingPanel
+from demos.lstm_handlers import example
 from demos.lstm_state import CLAMPED, HOLDS, NAMES, SECTIONS, SIDES, Look, job_arguments
 from demos.widgets.bars import Bars
 from demos.widgets.gates import Gates
@@ -35,7 +37,6 @@ class Layout:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.look = gr.State(Look())
-        self.staged = gr.State("")  # the experiment whose sentences are wanted
         self.sides = {name: Side() for name in SIDES}
         self.second_parts: list[Any] = []  # what shows with the second sentence only
         self.tabs: dict[str, gr.Tab] = {}
@@ -225,31 +226,34 @@ class Layout:
     # --- Lesson ------------------------------------------------------------------------------
 
     def experiments(self) -> dict[str, dict[Any, Any]]:
-        """What the lesson's buttons set; sentences come in the reader's language (see `stage`)."""
+        """What the lesson's buttons set, with sentences in the reader's language."""
         free = dict.fromkeys(self.clamps, "free")
         five = self.form.values(lstm.TUTORIAL)
         return {
             "negation": {
-                self.staged: "negation",
+                **self._staged("negation"),
                 self.twin: True,
                 **free,
                 self.sections: gr.update(selected="inside"),
             },
             "forget": {
-                self.staged: "forget",
+                **self._staged("forget"),
                 self.twin: False,
                 **free,
                 self.holds["forget"]: "zero",
                 self.sections: gr.update(selected="inside"),
             },
             "five": {
-                self.staged: "five",
+                **self._staged("five"),
                 self.twin: False,
                 **free,
                 **dict(zip(self.form.components, five, strict=True)),
                 self.sections: gr.update(selected="train"),
             },
         }
+
+    def _staged(self, experiment: str) -> dict[Any, Any]:
+        return {side.text: partial(example, experiment, name) for name, side in self.sides.items()}
 
 
 def _caption(name: str) -> gr.Markdown:

@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from demos.kit.language import DEFAULT, book, localise
+from demos.kit.language import DEFAULT, book, localise, session_language
 
 _FOLDER = Path(__file__).parent.parent / "lessons"
 _EXPERIMENT = re.compile(r"^<!-- experiment: (\w+) -->\s*$", re.MULTILINE)
@@ -42,7 +42,10 @@ class _Part:
 
 
 def lesson(topic: str, *, experiments: Mapping[str, Mapping[Any, Any]]) -> None:
-    """The folded lesson. experiments: name -> the values that its button gives to components."""
+    """The folded lesson. experiments: name -> the values that its button gives to components.
+
+    A value may be a function of the language ("vi", "en"): what to say is, where it is said.
+    """
     with localise(gr.Accordion(open=False, elem_id=f"{topic}-lesson"), label="kit.lesson.title"):
         _markdown(topic, "")
         for name, settings in experiments.items():
@@ -56,9 +59,13 @@ def lesson(topic: str, *, experiments: Mapping[str, Mapping[Any, Any]]) -> None:
 
 
 def _set_up(button: gr.Button, settings: dict[Any, Any]) -> None:
-    values = list(settings.values())
+    def set_up(request: gr.Request) -> Any:
+        lang = session_language.get(request)
+        values = [value(lang) if callable(value) else value for value in settings.values()]
+        return values if len(values) != 1 else values[0]
+
     button.click(
-        lambda: values if len(values) != 1 else values[0],
+        set_up,
         None,
         list(settings),
         api_visibility="private",
