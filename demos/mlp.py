@@ -94,8 +94,12 @@ def _wire_picture(tab: Layout, on: Handlers) -> None:
     if isinstance(opened, gr.Tab):  # the first look waits until somebody comes
         opened.select(look, given, shown, **_HIDDEN, **_STUDY)
     tab.network.edit(
-        guard(on.edit), record, [record, tab.network], trigger_mode="multiple", **_HIDDEN
-    )
+        guard(on.edit),
+        record,
+        [record, tab.network, tab.layers],
+        trigger_mode="multiple",
+        **_HIDDEN,
+    ).then(guard(on.judge), [record, tab.threshold], tab.judged, **_HIDDEN)
     tab.network.shape(guard(on.shape), None, tab.form.by_name["hidden"], **_HIDDEN)
 
 

@@ -50,12 +50,12 @@ class Handlers:
             **empty,
         }
 
-    def edit(self, record: Any, event: gr.EventData) -> tuple[Run, Any]:
+    def edit(self, record: Any, event: gr.EventData) -> tuple[Run, Any, Any]:
         """Set one weight or bias by hand."""
         run = state.shown_run(record)
         change = read_edit(sent(event), state.sizes(run))
         after = state.edited(run, change)
-        return after, views.diagram(after)
+        return after, views.diagram(after), views.planes(after)
 
     def shape(self, event: gr.EventData) -> str:
         """Add or remove units or layers: the setting `hidden` follows the picture."""

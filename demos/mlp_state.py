@@ -1,12 +1,16 @@
 """What the MLP tab remembers of a session, and what may be asked of it."""
 
+import base64
 import dataclasses
+import io
 import math
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+import numpy as np
 
 from demos.kit.errors import UserError
 from demos.kit.run import Run
@@ -169,6 +173,44 @@ def sample_csv() -> str:
     return "\n".join(",".join(row) for row in [[*header, "species"], *rows]) + "\n"
 
 
+# --- What *Download script* needs to repeat a run ------------------------------------------------
+
+_GO_ON = """\
+import base64, io  # the network that the page went on from, changed by hand perhaps
+packed = dict(np.load(io.BytesIO(base64.b64decode({packed!r}))))
+memory = {{name[2:]: packed.pop(name) for name in list(packed) if name.startswith("o ")}}
+start = look(restore(packed, config), load(config, csv, target), step={step},
+             optimizer={{**memory, **{plain!r}}}, gradients={gradients!r})
+"""
+
+
+def script_call(run: Run | None) -> tuple[str, str]:
+    """What the script has to do before the training, and the training itself."""
+    if run is None:
+        return "", "job(config)"
+    _, csv, target, start, updates = run.arguments
+    if not csv and start is None:
+        return "", "job(config)" if updates is None else f"job(config, updates={updates})"
+    setup = f"csv, target = {csv!r}, {target!r}\n"
+    if start is None:
+        return setup, f"job(config, csv, target, updates={updates})"
+    kept = {f"o {name}": value for name, value in start.optimizer.items() if is_array(value)}
+    plain = {name: value for name, value in start.optimizer.items() if not is_array(value)}
+    file = io.BytesIO()
+    np.savez_compressed(file, **start.state, **kept)
+    setup += _GO_ON.format(
+        packed=base64.b64encode(file.getvalue()).decode(),
+        step=start.step,
+        plain=plain,
+        gradients=tuple(start.health.gradients),
+    )
+    return setup, f"job(config, csv, target, start=start, updates={updates})"
+
+
+def is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)
+
+
 # --- What a browser may ask: checked here, because any client can send anything ------------------
 
 
@@ -177,17 +219,6 @@ def threshold_of(value: Any) -> float:
     if not number or not 0 <= value <= 1:
         raise UserError("mlp.errors.threshold")
     return float(value)
-
-
-def script_call(run: Run | None) -> tuple[str, str]:
-    """What *Download script* has to do before the training, and the training itself."""
-    if run is None:
-        return "", "job(config)"
-    _, csv, target, start, updates = run.arguments
-    lines = [f"csv, target = {csv!r}, {target!r}"] if csv else []
-    given = "config, csv, target" if csv else "config"
-    more = f", updates={updates}" if updates is not None else ""
-    return "".join(f"{line}\n" for line in lines), f"job({given}{more})"
 
 
 def shown_run(record: Any) -> Run:

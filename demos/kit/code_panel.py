@@ -108,7 +108,7 @@ class CodePanel:
 
     def _script(self, record: Run | None, *values: Any) -> str:
         run = record if isinstance(record, Run) else None
-        config = run.config if run else self.form.config(values)
+        config = run.config if run and run.events else self.form.config(values)
         setup, call = self.call(run)
         text = standalone(self.module, config, threads=threads(), call=call, setup=setup)
         return _file(f"{self.topic}.py", text.encode())
