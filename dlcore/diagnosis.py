@@ -57,12 +57,11 @@ def diagnose(
 
 
 def _rate(losses: list[float]) -> list[Finding]:
-    """Downhill steps that lead uphill are too long: the loss ends above its start, or soars."""
+    """Downhill steps that lead uphill are too long: the loss rose above where it began."""
     finite = [loss for loss in losses if math.isfinite(loss)]
     first, worst = losses[0], max(finite, default=math.inf)
-    broken = len(finite) < len(losses)
     guessing = 0.75  # a network that says one half to everything has ln 2 = 0.69
-    if broken or worst > 3 * max(guessing, min(finite)) or losses[-1] > 1.2 * max(first, guessing):
+    if len(finite) < len(losses) or worst > 1.2 * max(first, guessing):
         return [Finding("rate", {"first": first, "worst": worst, "last": losses[-1]})]
     return []
 
