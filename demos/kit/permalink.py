@@ -61,8 +61,8 @@ class Address:
                 f"m.write({json.dumps(topic)}, {names}, {defaults}, values)); return []; }}"
             )
             controls = [component for _, component in pairs]
-            for control in controls:
-                control.change(None, controls, None, js=js, api_visibility="private")
+            changes = [control.change for control in controls]
+            gr.on(changes, None, controls, None, js=js, api_visibility="private")
 
     @property
     def components(self) -> list[Any]:

@@ -54,10 +54,13 @@ def test_a_page_at_rest_asks_for_no_frames(visit: Callable[..., Page]) -> None:
         window.frames_asked = 0;
         window.requestAnimationFrame = (f) => { window.frames_asked += 1; return ask(f); };"""
     page = visit(script=count)
-    page.wait_for_timeout(2_000)  # the opening moves about a little
+    assert any(_frames_in_a_second(page) < 10 for _ in range(15))  # the opening moves a little
+
+
+def _frames_in_a_second(page: Page) -> int:
     page.evaluate("window.frames_asked = 0")
     page.wait_for_timeout(1_000)
-    assert page.evaluate("window.frames_asked") < 10
+    return page.evaluate("window.frames_asked")
 
 
 def test_the_language_switch_keeps_what_was_drawn_and_typed(page: Page) -> None:
