@@ -89,7 +89,7 @@ class Layout:
     def _sentence(self, name: str) -> None:
         first, side = name == "first", self.sides[name]
         word = "text" if first else "second"
-        with gr.Column(scale=1, min_width=300, visible=first, elem_id=f"lstm-{name}") as column:
+        with gr.Column(scale=1, min_width=300, visible=first, elem_id=f"lstm-side-{name}") as column:
             with gr.Row():
                 text = gr.Textbox(
                     "",

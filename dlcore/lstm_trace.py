@@ -212,15 +212,17 @@ def gradient_by_distance(
     ids, lengths = encode(model, long)
     step = CELLS[model.config.model](model.recurrent)
     hidden = cell = torch.zeros(len(long), model.config.hidden)
-    states: list[Tensor] = []  # T of (B, H), each a point where the gradient is asked for
+    shown: list[Tensor] = []  # T of (B, H): what the answer is read from
+    carried: list[Tensor] = []  # T of (B, H): what is carried on; where the gradient is asked for
     with torch.enable_grad():
         for word in model.embed(ids).detach().unbind(dim=1):
             values = step(word, hidden, cell, {})
             hidden, cell = values["hidden"], values.get("cell", cell)
-            states.append(values.get("cell", hidden))  # what is carried on: an LSTM's is its cell
-        ends = torch.stack(states, dim=1)[torch.arange(len(long)), lengths - 1]  # (B, H)
+            shown.append(hidden)
+            carried.append(values.get("cell", hidden))
+        ends = torch.stack(shown, dim=1)[torch.arange(len(long)), lengths - 1]  # (B, H)
         logits = ends @ model.head.weight[0, : model.config.hidden]  # (B,)
-        gradients = torch.autograd.grad(logits.sum(), states, allow_unused=True)
+        gradients = torch.autograd.grad(logits.sum(), carried, allow_unused=True)
     norms = torch.stack([g.norm(dim=1) for g in gradients if g is not None], dim=1)  # (B, T)
     back = lengths[:, None] - 1 - torch.arange(distance + 1)  # (B, K + 1): k words before the end
     return Reach(norms.gather(1, back).mean(dim=0).numpy(), len(long))
