@@ -89,7 +89,8 @@ class Layout:
     def _sentence(self, name: str) -> None:
         first, side = name == "first", self.sides[name]
         word = "text" if first else "second"
-        with gr.Column(scale=1, min_width=300, visible=first, elem_id=f"lstm-side-{name}") as column:
+        column = gr.Column(scale=1, min_width=300, visible=first, elem_id=f"lstm-side-{name}")
+        with column:
             with gr.Row():
                 text = gr.Textbox(
                     "",
@@ -188,7 +189,7 @@ class Layout:
         with localise(gr.Accordion(open=False, elem_id="lstm-own-data"), label="lstm.own_data"):
             localise(gr.Markdown(), value="lstm.own_data_intro")
             upload = gr.UploadButton(
-                file_types=[".csv", ".tsv", ".txt"], size="sm", elem_id="lstm-upload"
+                file_types=[".csv", ".tsv", ".txt"], type="binary", size="sm", elem_id="lstm-upload"
             )
             self.upload = localise(upload, label="lstm.upload")
             self.csv = localise(
