@@ -80,7 +80,7 @@ def arrive(first: Any, second: Any, look: Any, request: gr.Request) -> tuple[Any
         example("start", side, lang) if not text or text == known else gr.skip()
         for side, text, known in zip(SIDES, (first, second), old, strict=True)
     ]
-    return *fresh, dataclasses.replace(look, lang=lang)  # type: ignore[return-value]
+    return *fresh, dataclasses.replace(look, lang=lang)
 
 
 def example(name: str, side: str, lang: str) -> str:

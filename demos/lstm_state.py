@@ -154,13 +154,13 @@ def respelt(text: str, before: Sequence[str], after: Sequence[str]) -> str:
     place = 0
     changes = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     for kind, i, j, k, m in changes:
-        start, end = (spans[i][0], spans[j - 1][1]) if j > i else (None, None)
-        if start is None or end is None:  # only new words, before word i or at the end
+        if i == j:  # only new words, before word i or at the end
             here = spans[i][0] if i < len(spans) else max(place, spans[-1][1] if spans else 0)
             parts += [text[place:here], "" if i < len(spans) else " ", " ".join(after[k:m])]
             parts.append(" " if i < len(spans) else "")
             place = here
             continue
+        start, end = spans[i][0], spans[j - 1][1]
         parts.append(text[place:start])
         parts.append(text[start:end] if kind == "equal" else " ".join(after[k:m]))
         place = end

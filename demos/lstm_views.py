@@ -30,13 +30,13 @@ def reading(
     """The strip of words and the inside of the network for one sentence."""
     possible = {gate: v for gate, v in holds.items() if model.config.model == "lstm"}
     trace = lstm_trace.trace(model, text, possible)
-    free = lstm_trace.trace(model, text).probabilities if possible else None
+    free = lstm_trace.trace(model, text).probabilities.tolist() if possible else None
     effects = lstm_trace.effects(model, text, possible)
     strip = token_strip(
         trace.tokens,
-        scores=effects,
+        scores=effects.tolist(),
         unknown=[not known for known in trace.known],
-        curve=trace.probabilities,
+        curve=trace.probabilities.tolist(),
         free=free,
         answer=answer(trace.probabilities[-1]),
         scale=max(_LEAST_EFFECT, *(abs(float(effect)) for effect in effects)),

@@ -74,6 +74,7 @@ def test_a_sentence_is_made_fit_to_show() -> None:
     assert sentence(" de\u0302\u0303 \x00\x07hiểu\u200b ") == "dễ   hiểu"
     assert sentence("nửa \ud800 chữ") == "nửa ? chữ"
     assert sentence("<b>‮abc") == "<b>‮abc"  # shown as text, so it may stay
+    wrong: Any
     for wrong in (7, [], {}, "x" * (MOST_CHARACTERS + 1)):
         with pytest.raises(UserError):
             sentence(wrong)
