@@ -94,7 +94,9 @@ const READERS = { u1: Uint8Array, i1: Int8Array, f4: Float32Array, i4: Int32Arra
 
 /* The inverse of Python's pack(): { shape, data } with a typed array. */
 export function unpack(packed) {
-  const bytes = Uint8Array.from(atob(packed.data), (c) => c.charCodeAt(0));
+  const text = atob(packed.data);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
   return { shape: packed.shape, data: new READERS[packed.dtype](bytes.buffer) };
 }
 

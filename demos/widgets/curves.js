@@ -43,6 +43,15 @@ function join(old, sent) {
   return points.length > MOST ? points.filter((_, i) => i % 2 === 0 || i > MOST - 100) : points;
 }
 
+/* "loss" with "loss_low" and "loss_high" beside it is one curve with a band. */
+const EDGE = /_(low|high)$/;
+const EDGES = ["_low", "_high"];
+
+export function bandOf(run, name) {
+  const edges = EDGES.map((end) => run?.curves[name + end]);
+  return edges.every((points) => points?.length) ? edges : null;
+}
+
 /* Which curves share a picture: as asked, else by their name without train_, test_ and so on. */
 export function panelsOf(value, props) {
   let groups = value.panels ?? props.panels;
@@ -55,10 +64,10 @@ export function panelsOf(value, props) {
     groups = byBase.size ? [...byBase.values()] : [["loss"]];
   }
   const shares = value.shares ?? props.shares ?? [];
-  return groups.map((names) => ({
-    names,
-    share: names.every((name) => SHARE.test(name) || shares.includes(name)),
-  }));
+  const known = new Set([...groups.flat(), ...value.runs.flatMap((run) => Object.keys(run.curves))]);
+  const edge = (name) => EDGE.test(name) && known.has(name.replace(EDGE, ""));
+  return groups.map((all) => all.filter((name) => !edge(name))).filter((names) => names.length)
+    .map((names) => ({ names, share: names.every((name) => SHARE.test(name) || shares.includes(name)) }));
 }
 
 /* All panels share x, and a run that says how long it will be gets its whole axis at once. */

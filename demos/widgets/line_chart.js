@@ -4,9 +4,9 @@
 import {
   amount, canvasOf, keyed, node, number, percent, position, scrub, start, svg, words,
 } from "./common.js";
-import { longest, panelsOf, recorder, sharedX } from "./curves.js";
+import { bandOf, longest, panelsOf, recorder, sharedX } from "./curves.js";
 import {
-  extent, logAxis, nearest, niceAxis, path, pointAt, smooth, smoothing,
+  extent, logAxis, nearest, niceAxis, path, pointAt, ribbon, smooth, smoothing,
 } from "./scales.js";
 
 const MARGIN = { top: 10, right: 18, bottom: 38, left: 46 };
@@ -77,7 +77,7 @@ function geometry(width, columns) {
 function makePanel(view) {
   const layer = (name) => svg("g", { class: name });
   const parts = Object.fromEntries(
-    ["grid", "marks", "old", "raw", "live", "tags", "cursor"].map((name) => [name, layer(name)]),
+    ["grid", "marks", "bands", "old", "raw", "live", "tags", "cursor"].map((name) => [name, layer(name)]),
   );
   const picture = svg("svg", { tabindex: 0, role: "img" }, Object.values(parts));
   const tip = node("div", { class: "tip", hidden: true });
@@ -93,7 +93,7 @@ function drawPanel(figure, panel, runs, layout) {
   const { outer, height, inner, rise, domain, state, word, live } = layout;
   const log = state.log && !panel.share;
   const names = panel.names.filter((name) => !state.hidden.has(name));
-  const curves = runs.flatMap((run) => names.map((name) => run.curves[name] ?? []));
+  const curves = runs.flatMap((run) => names.flatMap((name) => [run.curves[name] ?? [], ...(bandOf(run, name) ?? [])]));
   const axisY = verticalAxis(curves, panel, log, rise);
   const axisX = niceAxis(domain[0], domain[1], inner / 64);
   const x = (v) => MARGIN.left + ((v - domain[0]) / (domain[1] - domain[0])) * inner;
@@ -109,7 +109,7 @@ function drawPanel(figure, panel, runs, layout) {
   drawMarks(parts.marks, layout.value.marks ?? [], x, y(axisY.lo), layout);
   const pixels = (points) => points.map(([a, b]) => [x(a), y(b)]);
   let smoothed = false;
-  const [old, raw, front, tags] = [[], [], [], []];
+  const [bands, old, raw, front, tags] = [[], [], [], [], []];
   for (const run of runs) {
     const isLive = run === live;
     const colour = (name) => `--colour: var(--dl-series-${(panel.names.indexOf(name) % 6) + 1})`;
@@ -120,6 +120,8 @@ function drawPanel(figure, panel, runs, layout) {
       const line = pixels(half ? smooth(points, half) : points);
       const style = colour(name);
       const lit = state.lit === run.id;
+      const band = bandOf(run, name)?.map((edge) => pixels(half ? smooth(edge, half) : edge));
+      if (band) bands.push(svg("path", { d: ribbon(...band), style, class: isLive ? null : "past" }));
       if (isLive && half) raw.push(svg("path", { d: path(pixels(points)), style }));
       (isLive ? front : old).push(svg("path", { d: path(line), style, class: lit ? "lit" : null }));
       if (isLive && points.length <= 40) front.push(...dots(pixels(points), style));
@@ -127,6 +129,7 @@ function drawPanel(figure, panel, runs, layout) {
       smoothed ||= isLive && half > 0;
     }
   }
+  parts.bands.replaceChildren(...bands);
   parts.old.replaceChildren(...old);
   parts.raw.replaceChildren(...raw);
   parts.live.replaceChildren(...front);
@@ -348,13 +351,18 @@ function fillTip(figure, x, at, { layout, word, colour, found }) {
   const { tip, names, format } = figure.dl;
   const { runs: all, earlier } = layout.value;
   const runs = all.slice(-4).filter((run) => !layout.state.out.has(run.id)).reverse();
+  const told = (run, name) => {
+    const [at, ...edges] = [run.curves[name] ?? [], ...(bandOf(run, name) ?? [])]
+      .map((points) => format(pointAt(points, x)?.[1]));
+    return edges.length && run === layout.live ? `${at} (${edges.join(" – ")})` : at;
+  };
   const title = `${word(layout.value.x_label ?? layout.value.x ?? "step")} ${number(x, 4)}`;
   const head = runs.length > 1 ? [node("tr", {}, node("th", {}, title), runs.map((run) =>
     node("th", { class: "run" }, run === layout.live ? word("now") : String(earlier + all.indexOf(run) + 1))))]
     : [node("tr", {}, node("th", { colspan: 2 }, title))];
   const rows = names.map((name) => node("tr", {},
     node("td", {}, node("i", { style: colour(name) }), word(name)),
-    runs.map((run) => node("td", { class: "value" }, format(pointAt(run.curves[name] ?? [], x)?.[1])))));
+    runs.map((run) => node("td", { class: "value" }, told(run, name)))));
   tip.replaceChildren(node("table", {}, head, rows));
   const scale = figure.dl.picture.getBoundingClientRect().width / layout.outer;
   const left = at * scale > tip.parentElement.clientWidth / 2;

@@ -27,6 +27,9 @@ class LineChart(Widget):
     the curves are grouped by their names, train_ and test_ of the same thing together. A curve may
     also be {"x": packed, "y": packed}. Earlier points of a run whose id it knows the browser keeps.
 
+    A curve "loss" with companions "loss_low" and "loss_high" in the same run is a line with a band:
+    the companions have no legend of their own, and pointing at the curve reads them too.
+
     Names of curves, of settings and of the x axis are looked up in `texts` (the section "metrics"
     always comes along; pass "<topic>.settings" to have settings named) and shown raw when absent.
     `panels`, `shares` and `empty` (the word key of the empty state) may be given once, as keywords.

@@ -32,6 +32,26 @@ export function mark(context, x, y, { label, radius, colour, surface, hollow }) 
   context.restore();
 }
 
+/* A function (context, x, y, label, hollow) that prints marks made once: hundreds cost little. */
+export function stamper({ kinds, radius, surface }) {
+  const made = new Map();
+  const scale = window.devicePixelRatio || 1;
+  const size = Math.ceil(radius * 2.8 + 4);
+  const make = (label, hollow) => {
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas, { width: size * scale, height: size * scale });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.scale(scale, scale);
+    mark(context, size / 2, size / 2, { label, radius, colour: kinds[label % kinds.length], surface, hollow });
+    return canvas;
+  };
+  return (context, x, y, label, hollow) => {
+    const key = label * 2 + (hollow ? 1 : 0);
+    if (!made.has(key)) made.set(key, make(label, hollow));
+    context.drawImage(made.get(key), x - size / 2, y - size / 2, size, size);
+  };
+}
+
 /* The same mark as a small canvas for a legend. */
 export function sample(canvas, options) {
   const scale = window.devicePixelRatio || 1;

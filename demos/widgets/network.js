@@ -7,7 +7,7 @@ import { editor } from "./network_editor.js";
 import { fieldView } from "./network_field.js";
 import { layoutOf } from "./network_layout.js";
 import { shapeButtons } from "./network_shape.js";
-import { atlas, drawNeurons, drawPlain, drawWires, sharp, wireAt } from "./network_wires.js";
+import { atlas, drawLit, drawNeurons, drawPlain, drawWires, sharp, wireAt } from "./network_wires.js";
 
 export function mount(host) {
   const root = canvasOf(host);
@@ -21,7 +21,8 @@ export function mount(host) {
   const view = {
     host, root, canvas, buttons, names, diagram, scroller, legend,
     say: words(host.props), hover: null, focus: null, chosen: { column: 1, unit: 0 },
-    decoded: null, sheet: node("canvas"), sheetOf: null, built: "", newest: true, waiting: false,
+    decoded: null, base: node("canvas"), stale: true, // all wires, drawn once a moment
+    sheet: node("canvas"), sheetOf: null, built: "", newest: true, waiting: false,
   };
   view.tip = tipOf(tipBox, root);
   view.columnName = (column) => columnName(view, column);
@@ -32,7 +33,7 @@ export function mount(host) {
   view.shape = shapeButtons(view);
   view.field = fieldView(view);
   view.editor = editor(view);
-  diagram.prepend(view.shape.element);
+  names.before(view.shape.element); // above the canvas, and before the neurons for the tab key
   root.append(node("div", { class: "stage" }, scroller, view.field.element), legend, view.editor.element, tipBox);
   listen(view);
   view.redraw = start(host, () => render(view));
@@ -59,6 +60,7 @@ function decodeFrame(frame) {
 function render(view) {
   const { host, shape } = view;
   const value = host.props.value;
+  view.root.classList.toggle("void", !value);
   if (!value) return;
   shape.receive(value);
   const hidden = shape.now();
@@ -76,6 +78,7 @@ function render(view) {
     editable: value.editable, names: value.inputs, classes: value.outputs,
   });
   view.palette = colours(view.root);
+  view.stale = true;
   build(view);
   draw(view);
 }
@@ -143,7 +146,7 @@ function neuron(view, { column, unit }) {
     },
     onclick: (event) => {
       const box = event.currentTarget.getBoundingClientRect();
-      if (column > 0) view.editor.open(at, box.right, box.top);
+      if (column > 0) view.editor.open(at, [box.right, box.top], event.pointerType);
     } });
   return press;
 }
@@ -175,9 +178,16 @@ function draw(view) {
   const target = view.editor.target();
   const active = view.hover ?? view.focus ?? target;
   const context = sharp(canvas, layout.full, layout.height);
-  context.lineCap = "butt";
-  if (decoded) drawWires(context, layout, decoded.weights, palette, active);
-  else drawPlain(context, layout, palette);
+  if (view.stale) {
+    const all = sharp(view.base, layout.full, layout.height);
+    if (decoded) drawWires(all, layout, decoded.weights, palette);
+    else drawPlain(all, layout, palette);
+    view.stale = false;
+  }
+  context.globalAlpha = decoded && active ? 0.22 : 1;
+  context.drawImage(view.base, 0, 0, layout.full, layout.height);
+  context.globalAlpha = 1;
+  if (decoded && active) drawLit(context, layout, decoded.weights, palette, active);
   if (layout.wide) link(context, view);
   const theme = palette.surface;
   if (decoded?.fields && (view.sheetOf !== decoded.fields || view.sheetTheme !== theme)) {
@@ -220,7 +230,7 @@ function listen(view) {
   canvas.addEventListener("pointerleave", () => look(view, null));
   canvas.addEventListener("click", (event) => {
     const wire = at(event);
-    if (wire) view.editor.open(wire, event.clientX, event.clientY);
+    if (wire) view.editor.open(wire, [event.clientX, event.clientY], event.pointerType);
     else if (view.editor.target()) view.editor.close(false);
   });
 }
@@ -252,26 +262,27 @@ function tell(view) {
     const weight = decoded.weights[what.column - 1];
     const value = weight.data[what.unit * weight.shape[1] + what.source];
     const names = { from: view.nameOf(what.column - 1, what.source), to: view.nameOf(what.column, what.unit) };
-    tip.show("net", `${say("weight", names)}: ${number(value, 3)}`, ...view.pointer);
+    tip.show("net", `${say("weight", names)}: ${number(value, 3)}`, view.pointer);
     return;
   }
   const bias = what.column > 0 ? decoded?.biases[what.column - 1].data[what.unit] : undefined;
   const name = view.nameOf(what.column, what.unit);
   const text = bias === undefined ? name : `${name} · ${say("bias_is", { value: number(bias, 3) })}`;
-  tip.show("net", text, box.left + x + size / 2, box.top + ys[what.unit]);
+  tip.show("net", text, [box.left + x, box.top + ys[what.unit] - size / 2], true);
 }
 
 function tipOf(box, root) {
   let owner = "";
   return {
-    show(who, text, left, top) {
+    show(who, text, [left, top], above = false) {
       owner = who;
       const frame = root.getBoundingClientRect();
       box.textContent = text;
       box.hidden = false;
       const x = left - frame.left;
       const room = frame.width - box.offsetWidth;
-      box.style.left = `${Math.max(0, Math.min(room, x + 14 > room ? x - box.offsetWidth - 14 : x + 14))}px`;
+      const beside = x + 14 > room ? x - box.offsetWidth - 14 : x + 14;
+      box.style.left = `${Math.max(0, Math.min(room, above ? x - box.offsetWidth / 2 : beside))}px`;
       box.style.top = `${Math.max(0, top - frame.top - box.offsetHeight - 8)}px`;
     },
     hide(who) {

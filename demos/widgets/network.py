@@ -39,6 +39,7 @@ class Network(Widget):
     event "edit" {"layer", "unit", "source", "value"}: a weight, or with source null a bias, was set
     by hand. Layer 0 is the first one with weights. `read_edit` checks it.
     event "shape" {"hidden": [8, 8]}: units or layers were added or removed. `read_shape` checks it.
+    Clicks may come faster than answers: listen with trigger_mode="always_last".
     """
 
     script = "network"
@@ -118,8 +119,8 @@ def read_edit(data: object, sizes: Sequence[int]) -> Edit:
     Raises UserError.
     """
     if isinstance(data, dict):
-        layer, unit, source = (data.get(key) for key in ("layer", "unit", "source"))
-        value = data.get("value")
+        found: list[Any] = [data.get(name) for name in Edit._fields]
+        layer, unit, source, value = found
         if (
             _within(layer, len(sizes) - 1)
             and _within(unit, sizes[layer + 1])

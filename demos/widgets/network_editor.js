@@ -10,7 +10,7 @@ export function editor(view) {
   const shut = node("button", { type: "button", class: "shut", onclick: () => close(true) }, "×");
   const rows = node("div", { class: "rows" });
   const note = node("p", { class: "hint" });
-  const element = node("div", { class: "editor", role: "dialog", hidden: true, onkeydown: (event) => {
+  const element = node("div", { class: "editor", role: "dialog", tabindex: -1, hidden: true, onkeydown: (event) => {
     if (event.key === "Escape") close(true);
   } }, node("div", { class: "bar" }, title, shut), rows, note);
   let target = null; // { column, unit, source? }: a wire, or a neuron with all that comes into it
@@ -19,7 +19,7 @@ export function editor(view) {
     if (target && !element.contains(event.target) && !view.root.contains(event.target)) close(false);
   });
 
-  function open(what, left, top) {
+  function open(what, [left, top], pointer) {
     if (!view.decoded) return;
     target = what;
     back = element.contains(document.activeElement) ? back : document.activeElement;
@@ -31,8 +31,9 @@ export function editor(view) {
     const [width, height] = [element.offsetWidth, element.offsetHeight];
     element.style.left = `${Math.max(0, Math.min(box.width - width, left - box.left + 14))}px`;
     element.style.top = `${Math.max(0, Math.min(Math.max(box.height - height, 0), top - box.top - 24))}px`;
-    element.querySelector("input")?.focus({ preventScroll: true });
-    element.querySelector("input")?.select();
+    const input = element.querySelector("input");
+    (pointer === "touch" ? element : input).focus({ preventScroll: true }); // a finger wants no keyboard yet
+    if (pointer !== "touch") input.select();
     view.redraw();
   }
 

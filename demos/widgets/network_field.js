@@ -1,19 +1,19 @@
 /* The large plane: what the network, or the neuron being pointed at, says at every place of it. */
 
-import { keyed, node, number, percent } from "./common.js";
-import { classColours, mark, sample } from "./marks.js";
+import { keyed, language, node, number, percent } from "./common.js";
+import { classColours, sample, stamper } from "./marks.js";
 import { pixelsOf, sharp } from "./network_wires.js";
 import { niceAxis } from "./scales.js";
 
 const AXIS = { left: 32, bottom: 24 }; // room for numbers beside the plane
-const SOFT = 0.72; // the output's colours leave the points readable
+const SOFT = { output: 0.62, unit: 0.75 }; // the points stay readable on these colours
 
 export function fieldView(view) {
   const title = node("h4", { class: "title" });
   const under = node("canvas", { class: "output", "aria-hidden": "true" });
   const over = node("canvas", { class: "points", "aria-hidden": "true" });
   const plane = node("div", { class: "plane", role: "img" }, under, over);
-  const scale = node("div", { class: "scale" }, node("span"), node("i"), node("span"));
+  const scale = node("div", { class: "scale" });
   const legend = node("div", { class: "legend", role: "group" });
   const element = node("div", { class: "field" }, title, plane, scale, legend);
   const state = { hidden: new Set(), drawn: "", points: null, at: null };
@@ -44,7 +44,7 @@ export function fieldView(view) {
       : view.say(shown.kind === "unit" ? "place_unit" : "place_output", {
         ...place, value: shown.kind === "unit" ? number(here, 2) : percent(here.share, 0), class: here.name });
     const box = plane.getBoundingClientRect();
-    view.tip.show("field", text, box.left + AXIS.left + at[0] * state.side, box.top + at[1] * state.side);
+    view.tip.show("field", text, [box.left + AXIS.left + at[0] * state.side, box.top + at[1] * state.side]);
   }
 
   function valueAt({ kind, field, classes }, [u, v]) {
@@ -87,7 +87,7 @@ export function fieldView(view) {
     const image = context.createImageData(columns, rows);
     const target = new Uint32Array(image.data.buffer);
     if (field.shape.length === 2) {
-      const table = pixelsOf(shown.kind === "unit" ? 0.9 : SOFT);
+      const table = pixelsOf(SOFT[shown.kind]);
       for (let i = 0; i < target.length; i += 1) target[i] = table[field.data[i]];
     } else paintClasses(target, field, classColours(colours, field.shape[0]), colours.surface);
     context.putImageData(image, 0, 0);
@@ -112,6 +112,8 @@ export function fieldView(view) {
     const [x0, x1, y0, y1] = value.view;
     const kinds = classColours(colours, value.outputs.length);
     const radius = Math.max(2.4, Math.min(4.6, layout.square / 90, 90 / Math.sqrt(labels.length)));
+    const stamp = stamper({ kinds, radius, surface: colours.surface });
+    context.save();
     context.beginPath();
     context.rect(AXIS.left, 0, layout.square, layout.square);
     context.clip();
@@ -119,9 +121,9 @@ export function fieldView(view) {
       if (state.hidden.has(held[i] ? "held" : "train")) continue;
       const left = AXIS.left + ((x[2 * i] - x0) / (x1 - x0)) * layout.square;
       const high = ((y1 - x[2 * i + 1]) / (y1 - y0)) * layout.square;
-      mark(context, left, high, { label: labels[i], radius, colour: kinds[labels[i]],
-        surface: colours.surface, hollow: Boolean(held[i]) });
+      stamp(context, left, high, labels[i], Boolean(held[i]));
     }
+    context.restore();
   }
 
   function axes(context, value, side, colours) {
@@ -143,19 +145,27 @@ export function fieldView(view) {
     context.fillStyle = colours.ink;
     context.textAlign = "right";
     context.fillText(value.inputs[0] ?? "", AXIS.left + side, side + 23);
-    context.fillText(value.inputs[1] ?? "", AXIS.left - 5, 9);
+    const name = value.inputs[1] ?? "";
+    const long = name.length > 3; // such a name has room in the plane only
+    context.textAlign = long ? "left" : "right";
+    Object.assign(context, { strokeStyle: colours.surface, lineWidth: 3, lineJoin: "round" });
+    if (long) context.strokeText(name, AXIS.left + 6, 14);
+    context.fillText(name, long ? AXIS.left + 6 : AXIS.left - 5, long ? 14 : 9);
   }
 
+  /* What the colours mean: from one class to the other, or each class by its mark. */
   function drawScale(value, colours) {
     const unit = state.shown?.kind === "unit";
     const many = !unit && value.outputs.length > 2;
-    scale.hidden = many;
-    const [low, , high] = scale.children;
-    low.textContent = unit ? view.say("low") : value.outputs[0] ?? "0";
-    high.textContent = unit ? view.say("high") : value.outputs[1] ?? "1";
+    const names = unit ? [view.say("low"), view.say("high")] : value.outputs;
+    const key = [unit, names, colours.surface, language()].join();
+    if (scale.dataset.key === key) return;
+    scale.dataset.key = key;
     scale.style.marginLeft = `${AXIS.left}px`;
-    scale.style.setProperty("--low", colours.negative);
-    scale.style.setProperty("--high", colours.positive);
+    scale.classList.toggle("many", many);
+    const kinds = classColours(colours, names.length);
+    const parts = names.map((name, label) => node("span", {}, unit ? null : marked(label, kinds[label], colours), name));
+    scale.replaceChildren(...(many ? parts : [parts[0] ?? "", node("i"), parts[1] ?? ""]));
   }
 
   function drawLegend(value, colours) {
@@ -169,12 +179,11 @@ export function fieldView(view) {
     keyed(legend, items, (name) => name, (name) => node("button", { type: "button", onclick: () => {
       state.hidden.has(name) ? state.hidden.delete(name) : state.hidden.add(name);
       view.redraw();
-    } }, node("canvas"), node("canvas"), node("span")), (button, name) => {
+    } }), (button, name) => {
       const hollow = name === "held";
       const style = `${kinds} ${colours.surface}`;
       if (button.dataset.style !== style) {
-        [0, 1].forEach((label) => sample(button.children[label],
-          { label, radius: 4.2, colour: kinds[label], surface: colours.surface, hollow }));
+        button.replaceChildren(...[0, 1].map((label) => marked(label, kinds[label], colours, hollow)), node("span"));
         button.dataset.style = style;
       }
       button.lastChild.textContent = view.say(name, { count: number(counts[name]) });
@@ -185,11 +194,17 @@ export function fieldView(view) {
   return { element, draw };
 }
 
+function marked(label, colour, { surface }, hollow = false) {
+  const canvas = node("canvas", { "aria-hidden": "true" });
+  sample(canvas, { label, radius: 4.2, colour, surface, hollow });
+  return canvas;
+}
+
 /* The field to show: of the neuron being looked at, else of the whole network. */
 function shownOf(value, decoded, active, view) {
   if (!decoded) return null;
   const last = decoded.sizes.length - 1;
-  if (active && active.column > 0 && active.column < last && decoded.fields) {
+  if (active && active.column > 0 && (active.column < last || decoded.sizes[last] > 1) && decoded.fields) {
     const index = decoded.sizes.slice(1, active.column).reduce((a, b) => a + b, 0) + active.unit;
     const [, rows, columns] = decoded.fields.shape;
     const data = decoded.fields.data.subarray(index * rows * columns, (index + 1) * rows * columns);

@@ -1,7 +1,7 @@
 /* Where everything of a network's diagram stands, in CSS pixels. Numbers in, numbers out. */
 
 const HEAD = { editable: 66, still: 30 }; // the room above the neurons: names and shape buttons
-const PITCH = 62; // columns stand no closer; a narrow screen scrolls sideways
+const PITCH = { wide: 66, narrow: 56 }; // columns stand no closer; what is wider scrolls sideways
 const LARGEST = 46; // a neuron
 const clamp = (v, lo, hi) => Math.max(lo, Math.min(hi, v));
 
@@ -18,7 +18,7 @@ export function layoutOf({ width, sizes, more, plane, editable, names, classes }
   const head = editable ? HEAD.editable : HEAD.still;
   const left = labelRoom(names, width);
   const right = plane && sizes.at(-1) === 1 ? 10 : labelRoom(classes, width);
-  const full = Math.max(room, left + right + PITCH * sizes.length);
+  const full = Math.max(room, left + right + PITCH[width < 500 ? "narrow" : "wide"] * (sizes.length - 1) + LARGEST);
   const hidden = Math.max(1, ...counts.slice(1, -1));
   const inner = full - left - right;
   const tight = (inner / counts.length) * 0.62;

@@ -54,11 +54,15 @@ export function shapeButtons(view) {
     const name = view.columnName(item.column);
     if (item.kind === "insert") {
       label(head, say("insert", { n: item.column + 1 }));
-      head.disabled = hidden.length >= MOST_LAYERS;
+      head.hidden = hidden.length >= MOST_LAYERS;
       return;
     }
     const pitch = columns.length > 1 ? columns[1].x - columns[0].x : full;
     head.classList.toggle("narrow", pitch < 112);
+    const low = pitch < 80 && item.kind !== "hidden"; // below the round buttons
+    head.classList.toggle("low", low);
+    head.classList.toggle("end", low && item.kind === "outputs");
+    if (low && item.kind === "outputs") head.style.left = `${full}px`;
     head.querySelector(".name").textContent = name;
     if (item.kind !== "hidden") return;
     const units = hidden[item.column - 1];

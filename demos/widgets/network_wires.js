@@ -9,13 +9,14 @@ const BINS = 14; // wires of about the same width are one path: thousands are dr
    does not change from one moment to the next. */
 export const strength = (weight) => Math.abs(weight) / (Math.abs(weight) + 1);
 
-/* A canvas that is sharp on every screen; returns its context, scaled to CSS pixels and cleared. */
+/* A canvas that is sharp on every screen; returns its context, scaled to CSS pixels and cleared.
+   Drawn by the processor: thousands of thin lines take a graphics card longer (measured). */
 export function sharp(canvas, width, height) {
   const scale = window.devicePixelRatio || 1;
   const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
   if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, width, height);
   return context;
@@ -25,48 +26,59 @@ export function sharp(canvas, width, height) {
 export function thickest(layout, layer) {
   const [a, b] = [layout.columns[layer], layout.columns[layer + 1]];
   const crowd = Math.max(a.count, b.count);
-  return Math.max(1.4, Math.min(9, 72 / crowd));
+  return Math.max(1.4, Math.min(8, 60 / crowd));
 }
 
-export function drawWires(context, layout, weights, colours, active) {
-  weights.forEach((weight, layer) => {
+/* All wires of a moment, the weak ones first. */
+export function drawWires(context, layout, weights, colours) {
+  weights.forEach(({ shape: [units, sources], data }, layer) => {
     const bins = new Map();
-    const lit = [];
-    const { shape: [units, sources], data } = weight;
     for (let unit = 0; unit < units; unit += 1) {
       for (let source = 0; source < sources; source += 1) {
         const value = data[unit * sources + source];
         const size = strength(value);
         if (!(size > 0.004)) continue; // nothing to see, or not a number
-        if (touches(active, layer, unit, source)) lit.push([unit, source, value, size]);
         const bin = Math.min(BINS - 1, Math.floor(size * BINS)) * 2 + (value < 0 ? 1 : 0);
         if (!bins.has(bin)) bins.set(bin, new Path2D());
         line(bins.get(bin), layout, layer, unit, source);
       }
     }
-    stroke(context, { layout, layer, bins, colours, faded: Boolean(active), crowd: Math.max(units, sources) });
-    for (const [unit, source, value, size] of lit) {
-      const path = new Path2D();
-      line(path, layout, layer, unit, source);
-      context.globalAlpha = Math.min(1, 0.45 + size);
-      context.strokeStyle = value < 0 ? colours.negative : colours.positive;
-      context.lineWidth = Math.max(1.2, size * thickest(layout, layer) + 0.8);
-      context.stroke(path);
+    const most = thickest(layout, layer);
+    const fog = Math.max(units, sources) > 12 ? 1.5 : 0.85; // where wires crowd, the weak step back
+    for (const bin of [...bins.keys()].sort((p, q) => p - q)) {
+      const size = (Math.floor(bin / 2) + 0.5) / BINS;
+      context.globalAlpha = Math.min(1, 0.06 + size ** fog);
+      context.strokeStyle = bin % 2 ? colours.negative : colours.positive;
+      context.lineWidth = 0.4 + size * most;
+      context.stroke(bins.get(bin));
     }
   });
   context.globalAlpha = 1;
 }
 
-function stroke(context, { layout, layer, bins, colours, faded, crowd }) {
-  const most = thickest(layout, layer);
-  const fog = crowd > 12 ? 1.5 : 0.85; // where wires crowd, the weak step further back
-  for (const bin of [...bins.keys()].sort((a, b) => a - b)) {
-    const size = (Math.floor(bin / 2) + 0.5) / BINS;
-    context.globalAlpha = Math.min(1, 0.08 + 1.15 * size ** fog) * (faded ? 0.22 : 1);
-    context.strokeStyle = bin % 2 ? colours.negative : colours.positive;
-    context.lineWidth = 0.4 + size * most;
-    context.stroke(bins.get(bin));
+/* The wires of what is being looked at, full and strong: a wire itself, or all at a neuron. */
+export function drawLit(context, layout, weights, colours, active) {
+  const one = (layer, unit, source) => {
+    const { shape: [, sources], data } = weights[layer];
+    const value = data[unit * sources + source];
+    const size = strength(value);
+    if (!(size > 0.004)) return;
+    const path = new Path2D();
+    line(path, layout, layer, unit, source);
+    context.globalAlpha = Math.min(1, 0.45 + size);
+    context.strokeStyle = value < 0 ? colours.negative : colours.positive;
+    context.lineWidth = Math.max(1.2, size * thickest(layout, layer) + 0.8);
+    context.stroke(path);
+  };
+  const { column, unit, source } = active;
+  if (source !== undefined) one(column - 1, unit, source);
+  else {
+    const into = weights[column - 1]?.shape[1] ?? 0;
+    const from = weights[column]?.shape[0] ?? 0;
+    for (let i = 0; i < into; i += 1) one(column - 1, unit, i);
+    for (let i = 0; i < from; i += 1) one(column, i, unit);
   }
+  context.globalAlpha = 1;
 }
 
 /* Before there are weights: thin grey wires tell who is joined to whom. */
@@ -94,16 +106,6 @@ function line(path, { columns }, layer, unit, source) {
   path.bezierCurveTo(middle, start, middle, end, to, end);
 }
 
-/* Does a wire belong to what is being looked at? To a wire itself, or to a neuron at either end. */
-function touches(active, layer, unit, source) {
-  if (!active) return false;
-  if (active.source !== undefined) {
-    return active.column === layer + 1 && active.unit === unit && active.source === source;
-  }
-  return (active.column === layer + 1 && active.unit === unit)
-    || (active.column === layer && active.unit === source);
-}
-
 /* The wire nearest to a place, or null: thick ones are easier to catch than thin ones. */
 export function wireAt(layout, weights, x, y, reach = 6) {
   const gap = gapAt(layout, x);
@@ -125,6 +127,7 @@ export function wireAt(layout, weights, x, y, reach = 6) {
 
 /* ---- neurons ---- */
 
+const CALM = 0.85; // the colours of the thumbnails: a little less than the wires
 const tables = new Map(); // theme -> 256 colours as pixels
 
 /* 0 … 255 around 128 as pixels, orange to blue. */
@@ -146,7 +149,7 @@ export function atlas(canvas, fields) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, count * rows);
   const pixels = new Uint32Array(image.data.buffer);
-  const table = pixelsOf();
+  const table = pixelsOf(CALM);
   for (let i = 0; i < pixels.length; i += 1) pixels[i] = table[fields.data[i]];
   context.putImageData(image, 0, 0);
 }

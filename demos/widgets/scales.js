@@ -101,6 +101,26 @@ export function path(pixels) {
   return text;
 }
 
+/* The closed area between two lines; where either has a gap, it ends and begins anew. */
+export function ribbon(low, high) {
+  const parts = [];
+  let part = [[], []];
+  const shut = () => {
+    if (part[0].length) parts.push(`${path(part[0])}${path(part[1].toReversed()).replace("M", "L")}Z`);
+    part = [[], []];
+  };
+  const above = new Map(high);
+  for (const [x, y] of low) {
+    const top = above.get(x);
+    if (Number.isFinite(y) && Number.isFinite(top)) {
+      part[0].push([x, y]);
+      part[1].push([x, top]);
+    } else shut();
+  }
+  shut();
+  return parts.join("");
+}
+
 export function thin(pixels) {
   if (pixels.length < 4) return pixels;
   const columns = Math.abs(pixels.at(-1)[0] - pixels[0][0]) + 1;

@@ -2,7 +2,7 @@
    shows it in all of them, so that a class can be watched as the layers pull it from the others. */
 
 import { canvasOf, colours, frameOf, keyed, node, number, start, unpack, words } from "./common.js";
-import { classColours, mark, sample } from "./marks.js";
+import { classColours, sample, stamper } from "./marks.js";
 import { sharp } from "./network_wires.js";
 
 const EDGE = 10; // pixels around the cloud
@@ -128,17 +128,18 @@ function drawPlane(view, { canvas, places }) {
   context.strokeRect(0.5, 0.5, side - 1, side - 1);
   const kinds = classColours(palette, value.classes.length);
   const radius = Math.max(2, Math.min(4, 52 / Math.sqrt(labels.length)));
-  const one = (at, size) => {
+  const stamps = (size) => stamper({ kinds, radius: size, surface: palette.surface });
+  const one = (at, stamp) => {
     const [x, y] = placeOf(places, at, side);
-    mark(context, x, y, { label: labels[at], radius: size, colour: kinds[labels[at]],
-      surface: palette.surface, hollow: Boolean(held?.[at]) });
+    stamp(context, x, y, labels[at], Boolean(held?.[at]));
     return [x, y];
   };
+  const small = stamps(radius);
   context.globalAlpha = row === null ? 0.85 : 0.4;
-  for (let at = 0; at < labels.length; at += 1) if (!out.has(labels[at])) one(at, radius);
+  for (let at = 0; at < labels.length; at += 1) if (!out.has(labels[at])) one(at, small);
   context.globalAlpha = 1;
   if (row === null) return;
-  const [x, y] = one(row, radius * 1.8);
+  const [x, y] = one(row, stamps(radius * 1.8));
   context.beginPath();
   context.arc(x, y, radius * 1.8 + 4, 0, 2 * Math.PI);
   context.strokeStyle = palette.ink;
