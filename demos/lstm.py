@@ -68,7 +68,7 @@ def _wire_sentences(tab: Layout) -> None:
         )
     first, second = tab.texts
     tab.twin.change(guard(on.show_second), tab.twin, [*tab.second_parts, tab.copy], **_HIDDEN)
-    tab.copy.click(lambda text: text, first, second, **_HIDDEN)
+    tab.copy.click(guard(on.copy), first, second, **_HIDDEN)
     tab.random.click(guard(on.random_sentence), None, first, **_HIDDEN)
     tab.mistakes.pick(guard(on.picked), None, first, **_HIDDEN)
 

@@ -62,7 +62,7 @@ def edit(side: str) -> Callable[..., Any]:
 
     def edits(text: Any, which: Any, own: Any, event: gr.EventData) -> str:
         words, model = sentence(text), model_of(which, own)
-        return respelt(words, model.vocabulary.tokens(words), edited(sent(event)))
+        return sentence(respelt(words, model.vocabulary.tokens(words), edited(sent(event))))
 
     edits.__name__ = f"edit_{side}"
     return edits
@@ -94,6 +94,11 @@ def random_sentence(request: gr.Request) -> str:
     lang = session_language.get(request)
     data = load_opinions(lang if lang in LANGUAGES else "both")
     return data.sentences[int(random.choice(data.test))]
+
+
+def copy(text: Any) -> str:
+    """The first sentence, for the second."""
+    return sentence(text)
 
 
 def picked(event: gr.EventData) -> str:

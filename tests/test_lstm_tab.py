@@ -8,7 +8,7 @@ import pytest
 
 from demos import lstm_views as views
 from demos.kit.errors import UserError
-from demos.lstm_handlers import read, upload
+from demos.lstm_handlers import copy, edit, read, upload
 from demos.lstm_state import (
     MOST_CHARACTERS,
     Look,
@@ -209,3 +209,14 @@ def test_an_uploaded_file_is_text_or_refused() -> None:
 
 def test_five_sentences_leave_nothing_to_test_on() -> None:
     assert len(five_sentences().test) == 0
+
+
+def test_nothing_unshowable_is_echoed(model: lstm.Reader) -> None:
+    """Half a character in an answer would break the page's connection."""
+
+    class Event:
+        _data = {"tokens": ["hay", "\ud800", "\x00lắm"]}
+
+    event: Any = Event()
+    for text in (copy("a\ud800"), edit("first")("hay", "yours", _own(model), event)):
+        assert text.encode() and "\x00" not in text
