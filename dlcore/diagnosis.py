@@ -15,6 +15,8 @@ from dlcore.data.tables import Table
 from dlcore.portrait import Snapshot
 from dlcore.progress import Progress
 
+LEARNT, UNDERFIT = 0.9, 0.8  # of the training rows answered right
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -29,7 +31,10 @@ class Finding:
 def diagnose(
     events: Sequence[Progress], snapshot: Snapshot, config: Any, table: Table
 ) -> list[Finding]:
-    """Everything found wrong, the gravest first; a single "fine" if nothing was."""
+    """Everything found wrong, the gravest first; a single "fine" if nothing was.
+
+    `config` is not asked, on purpose: the settings are a suspicion, the run is the proof.
+    """
     curves: dict[str, list[float]] = {}
     for event in events:
         for name, value in event.metrics.items():
@@ -39,7 +44,7 @@ def diagnose(
     found = [
         *_rate(curves["loss"]),
         *_unscaled(snapshot, table),
-        *_layers(snapshot, config),
+        *_layers(snapshot, learnt=curves["accuracy"][-1] >= LEARNT),
         *_overfit(curves, table),
     ]
     labels = np.asarray(table.labels)[table.train]
@@ -47,7 +52,7 @@ def diagnose(
     accuracy = curves["accuracy"][-1]
     if accuracy <= largest + 0.02:
         found.append(Finding("stuck", {"accuracy": accuracy, "largest": largest}))
-    elif not found and accuracy < 0.8:
+    elif not found and accuracy < UNDERFIT:
         found.append(Finding("underfit", {"accuracy": accuracy}))
     if not found:
         valid = curves["valid_accuracy"][-1]
@@ -66,18 +71,21 @@ def _rate(losses: list[float]) -> list[Finding]:
     return []
 
 
-def _layers(snapshot: Snapshot, config: Any) -> list[Finding]:
-    """Units that say nothing, units at their end stops, gradients that fade on their way down."""
+def _layers(snapshot: Snapshot, *, learnt: bool) -> list[Finding]:
+    """Units that say nothing, units at their end stops, gradients that fade on their way down.
+
+    A network that has learnt its rows may well be sure of itself, so there only dead halves count.
+    """
     found, health = [], snapshot.health
-    if max(health.dead, default=0) >= 0.25:
+    if max(health.dead, default=0) >= (0.5 if learnt else 0.25):
         layer = int(np.argmax(health.dead))
         found.append(Finding("dead", {"layer": layer + 1, "share": health.dead[layer]}))
-    if max(health.saturated, default=0) >= 0.5:
+    if not learnt and max(health.saturated, default=0) >= 0.5:
         layer = int(np.argmax(health.saturated))
         values = {"layer": layer + 1, "share": health.saturated[layer]}
         found.append(Finding("saturated", values))
     first, last = health.gradients[0], health.gradients[-1]
-    if len(health.gradients) > 2 and 0 < first < last / 100:
+    if not learnt and len(health.gradients) > 2 and 0 < first < last / 100:
         found.append(Finding("vanishing", {"first": first, "last": last, "times": last / first}))
     rows = snapshot.state["layers.0.weight"]  # (units, D)
     if len(rows) > 1 and len(health.gradients) > 1 and np.ptp(rows, axis=0).max() < 1e-6:

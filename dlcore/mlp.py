@@ -70,13 +70,13 @@ class Config(Settings):
     hidden: str = setting("32,32", check=layer_sizes)
     activation: str = setting("tanh", choices=tuple(ACTIVATIONS))
     optimizer: str = setting("adam", choices=OPTIMIZERS)
-    lr: float = setting(2e-2, low=1e-5, high=100.0)  # with a schedule: the highest it gets
+    lr: float = setting(4e-2, low=1e-5, high=100.0)  # with a schedule: the highest it gets
     # Large steps find the valley, small ones its floor.
     schedule: str = setting("cosine", choices=SCHEDULES)
     batch_size: int = setting(32, low=1, high=2048)  # as many as there are rows: full batch
     epochs: int = setting(40, low=1, high=2000)
     l1: float = setting(0.0, low=0.0, high=1.0)  # pulls weights to exactly zero
-    l2: float = setting(2e-3, low=0.0, high=1.0)  # pulls large weights most
+    l2: float = setting(5e-4, low=0.0, high=1.0)  # pulls large weights most
     dropout: float = setting(0.1, low=0.0, high=0.9)
     standardize: bool = setting(True)  # each column: mean 0, standard deviation 1
     init: str = setting("he", choices=("default", "he", "xavier", "small", "large", "zeros"))

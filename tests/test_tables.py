@@ -207,7 +207,7 @@ def test_warnings_of_leaks_scales_imbalance_and_copies() -> None:
         leaks = [n.values["column"] for n in table.notes if n.key == "mlp.notes.leak"]
         assert leaks == [column]
     wide = np.random.default_rng(1).normal(size=200) * 1e5
-    scaled = read_table(table_of(200, income=wide.round(1)), target="label")
+    scaled = read_table(table_of(200, income=wide.round(1).tolist()), target="label")
     (note,) = scaled.notes
     assert note.key == "mlp.notes.unscaled" and note.values["wide"] == "income"
     assert 5e4 < note.values["times"] < 2e5
