@@ -39,7 +39,8 @@ class Network(Widget):
     event "edit" {"layer", "unit", "source", "value"}: a weight, or with source null a bias, was set
     by hand. Layer 0 is the first one with weights. `read_edit` checks it.
     event "shape" {"hidden": [8, 8]}: units or layers were added or removed. `read_shape` checks it.
-    Clicks may come faster than answers: listen with trigger_mode="always_last".
+    Clicks may come faster than answers: listen with trigger_mode="multiple" ("always_last" of
+    Gradio 6.31 sends the first event again).
     """
 
     script = "network"

@@ -90,7 +90,7 @@ def network_page() -> Iterator[str]:
             hidden = list(read_shape(event._data))
             return str(hidden), value([], hidden, run="b")
 
-        quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
+        quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple"}
         net.edit(edit, None, [told, net], **quiet)
         net.shape(shape, None, [told, net], **quiet)
     _, address, _ = demos.launch(app, block=False, quiet=True)
