@@ -215,7 +215,7 @@ class Layout:
             elem_id="lstm-compare-status",
         )
         _caption("gradient")
-        self.gradient = _chart("gradient")
+        self.gradient = _chart("gradient", log=True)
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
                 _caption("race")
@@ -266,5 +266,5 @@ def _button(name: str, visible: bool = True) -> gr.Button:
     return localise(button, value=f"lstm.{name}")
 
 
-def _chart(name: str) -> LineChart:
-    return LineChart(texts=_HINTS, empty="compare_first", elem_id=f"lstm-{name}")
+def _chart(name: str, *, log: bool = False) -> LineChart:
+    return LineChart(texts=_HINTS, empty="compare_first", log=log, elem_id=f"lstm-{name}")

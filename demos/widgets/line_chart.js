@@ -13,7 +13,7 @@ const MARGIN = { top: 10, right: 18, bottom: 38, left: 46 };
 
 export function mount(host) {
   const root = canvasOf(host);
-  const state = { hidden: new Set(), out: new Set(), log: false, x: null, lit: null, layout: null };
+  const state = { hidden: new Set(), out: new Set(), log: Boolean(host.props.log), x: null, lit: null, layout: null };
   const word = wordsOf(host.props);
   const tools = node("div", { class: "tools" });
   const grid = node("div", { class: "panels" });

@@ -33,6 +33,7 @@ class LineChart(Widget):
     Names of curves, of settings and of the x axis are looked up in `texts` (the section "metrics"
     always comes along; pass "<topic>.settings" to have settings named) and shown raw when absent.
     `panels`, `shares` and `empty` (the word key of the empty state) may be given once, as keywords.
+    log=True begins with a logarithmic scale.
     A chart with a `group` scrubs its group by click or drag.
     """
 
