@@ -3,6 +3,7 @@
     python -m dlcore train cnn --epochs 3 --out my-cnn.safetensors
     python -m dlcore train cnn --tutorial
     python -m dlcore train perceptron --function OR --rule sigmoid
+    python -m dlcore train mlp --csv flowers.csv --target species
     python -m dlcore weights verify
     python -m dlcore bench cnn
 
@@ -14,6 +15,7 @@ import ast
 import dataclasses
 import hashlib
 import importlib
+import inspect
 import os
 import re
 import signal
@@ -119,6 +121,13 @@ def _add_settings(parser: argparse.ArgumentParser, topic: ModuleType) -> None:
             action="store_true",
             help="start from the tutorial's settings; others given here still count",
         )
+    takes = inspect.signature(topic.job).parameters
+    if "csv" in takes:
+        parser.add_argument(
+            "--csv", type=Path, metavar="FILE", help="learn from a table of your own"
+        )
+    if "target" in takes:
+        parser.add_argument("--target", metavar="COLUMN", help="what to predict from that table")
     settings = parser.add_argument_group("settings")
     for field in dataclasses.fields(topic.Config):
         low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
@@ -133,6 +142,8 @@ def _add_settings(parser: argparse.ArgumentParser, topic: ModuleType) -> None:
             continue
         # The bounds are not checked here but by Config, which says them in its message.
         bounds = ", ".join(map(str, choices)) if choices else f"from {low} to {high}"
+        if check := field.metadata.get("check"):
+            bounds = (inspect.getdoc(check) or "a text").splitlines()[0]
         settings.add_argument(
             flag,
             dest=field.name,
@@ -151,6 +162,9 @@ def _train(flags: argparse.Namespace) -> int:
     names = [field.name for field in dataclasses.fields(topic.Config)]
     given = {n: v for n in names if (v := getattr(flags, n)) is not None}
     start = topic.TUTORIAL if getattr(flags, "tutorial", False) else topic.Config()
+    own = _own_table(flags)
+    if own:  # then that is what to learn from
+        given |= {f.name: "csv" for f in dataclasses.fields(start) if _offers_csv(f)}
     config = dataclasses.replace(start, **given)
     if flags.out.suffix != ".safetensors":
         raise UsageError(f"--out must end in .safetensors, not {flags.out.name!r}")
@@ -164,7 +178,7 @@ def _train(flags: argparse.Namespace) -> int:
     repeatable()
     # A terminal that is closed, or a `kill`, ends a training like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    last, metrics, interrupted = _watch(topic.job(config))
+    last, metrics, interrupted = _watch(topic.job(config, **own))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # saving takes an instant; let it be whole
     if last is None or last.snapshot is None:
         print("interrupted before anything was learnt; nothing saved", file=sys.stderr)
@@ -177,6 +191,25 @@ def _train(flags: argparse.Namespace) -> int:
         )
     print(f"saved in {flags.out}")
     return INTERRUPTED if interrupted else DONE
+
+
+def _own_table(flags: argparse.Namespace) -> dict[str, str]:
+    """The table given with --csv as the job's arguments; empty without one."""
+    if getattr(flags, "csv", None) is None:
+        return {}
+    from dlcore.data.sheet import MOST_BYTES, decode
+
+    with flags.csv.open("rb") as file:
+        own = {"csv": decode(file.read(MOST_BYTES + 1))}
+    if hasattr(flags, "target"):
+        if flags.target is None:
+            raise UsageError("--csv needs --target, the name of the column to predict")
+        own["target"] = flags.target
+    return own
+
+
+def _offers_csv(field: dataclasses.Field[Any]) -> bool:
+    return "csv" in (field.metadata.get("choices") or ())
 
 
 def _watch(steps: Iterator[Progress]) -> tuple[Progress | None, dict[str, float], bool]:

@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcore.batches import Batches
 from dlcore.data.tables import DATASETS, Table, TableError, make_table, read_table
 from dlcore.descent import OPTIMIZERS, SCHEDULES, Descent, flatten, rate_at
 from dlcore.diagnosis import Finding, diagnose
@@ -27,6 +26,7 @@ from dlcore.portrait import Answers, Health, Picture, Snapshot, look, probabilit
 from dlcore.progress import Progress
 from dlcore.seeds import Seeds, side_by_side
 from dlcore.settings import SettingError, Settings, setting
+from dlcore.updates import Batches
 
 __all__ = [  # the tab asks this module for everything, also for what stands in others
     "BEST_ON_TUTORIAL", "BREAK", "MLP", "TUTORIAL", "Answers", "Baseline", "Config", "Finding",

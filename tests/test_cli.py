@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dlcore import __main__ as cli
-from dlcore import perceptron
+from dlcore import mlp, perceptron
 from dlcore.checkpoint import load, to_bytes
 from dlcore.progress import Progress
 from dlcore.terminal import Bar
@@ -69,6 +69,33 @@ def test_train_saves_what_the_same_training_gives(tmp_path: Path) -> None:
         last.snapshot.after.tolist()
     )
     assert f"accuracy {saved.metrics['accuracy']:.4f}" in done.stdout
+
+
+def test_an_mlp_learns_from_a_file_of_ones_own(tmp_path: Path) -> None:
+    csv, out = tmp_path / "flowers.csv", tmp_path / "mlp.safetensors"
+    rows = [f"{i % 13};{i % 7};{'hồng' if i % 13 > 6 else 'cúc'}" for i in range(80)]
+    csv.write_bytes("\n".join(["dài;rộng;loài", *rows]).encode("utf-8-sig"))
+    words = ["train", "mlp", "--csv", csv, "--hidden", "4", "--epochs", 5, "--out", out]
+    done = dlcore(*words, "--target", "loài")
+    assert (done.returncode, done.stderr) == (0, "")
+    saved = load(out, topic="mlp")
+    config = mlp.Config(**saved.config)
+    assert (config.dataset, config.hidden) == ("csv", "4")
+    last = list(mlp.job(config, csv.read_text(encoding="utf-8-sig"), "loài"))[-1]
+    assert saved.metrics["valid_accuracy"] == last.metrics["valid_accuracy"]
+    assert tuple(saved.state["layers.0.weight"].shape) == (4, 2)
+    missing = dlcore(*words)
+    assert (missing.returncode, "--csv needs --target" in missing.stderr) == (2, True)
+    wrong = dlcore(*words, "--target", "màu")
+    assert (wrong.returncode, "no column 'màu'" in wrong.stderr) == (1, True)
+
+
+def test_help_tells_the_form_of_a_text_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["train", "mlp", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert 'Units of each hidden layer, as "32,16"' in printed
+    assert "from None" not in printed
 
 
 def test_tutorial_settings_with_one_changed(tmp_path: Path) -> None:

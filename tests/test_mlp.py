@@ -177,7 +177,7 @@ def test_penalties_pull_weights_and_leave_biases_alone() -> None:
 
 
 def test_dropout_silences_its_share_and_keeps_the_mean() -> None:
-    from dlcore.batches import Batches
+    from dlcore.updates import Batches
 
     first, second = Batches(100, 10, seed=3).masks(7, 2000, [10, 20], 0.3)
     assert first.shape == (2000, 10) and second.shape == (2000, 20)
@@ -187,7 +187,7 @@ def test_dropout_silences_its_share_and_keeps_the_mean() -> None:
 
 
 def test_an_epoch_sees_every_row_once_in_a_new_order() -> None:
-    from dlcore.batches import Batches
+    from dlcore.updates import Batches
 
     batches = Batches(50, 16, seed=1)
     epochs = [torch.cat([batches.rows(e * 4 + i) for i in range(4)]) for e in range(2)]  # type: ignore[misc]
