@@ -19,6 +19,7 @@ from dlcore.data.tables import Table
 MOST_SHOWN = 400  # rows in a cloud
 _OUTPUT_SIDE = 60
 _SIDE, _SMALL_SIDE, _MANY_UNITS = 24, 16, 60
+_FAR = 1e30
 _MARGIN = 0.15  # of the data's width, left free around it
 
 
@@ -194,7 +195,7 @@ def _grid(view: tuple[float, float, float, float], side: int) -> Tensor:
 
 def _bytes(fields: Tensor) -> np.ndarray:
     """(U, g, g) of any size -> uint8, 128 for zero, each unit by its own largest value."""
-    fields = fields.nan_to_num()
+    fields = fields.nan_to_num().clamp(-_FAR, _FAR)
     largest = fields.abs().amax(dim=(1, 2), keepdim=True).clamp_min(1e-12)
     return (128 + 127 * fields / largest).round().byte().numpy()
 
@@ -205,7 +206,7 @@ def _plane(cloud: Tensor, before: np.ndarray | None) -> np.ndarray:
     A plane has no up or left. It is turned and mirrored to lie as it did `before` (Procrustes:
     of all rotations the one with the least squared distance), so that what moves is the network.
     """
-    cloud = cloud.double().nan_to_num()
+    cloud = cloud.double().nan_to_num().clamp(-_FAR, _FAR)  # of a network that ran away
     cloud = cloud - cloud.mean(dim=0)
     spread, axes = torch.linalg.eigh(cloud.T @ cloud)  # (D,), (D, D), least first
     axes = axes[:, -2:].flip(1)  # (D, 2)

@@ -1,5 +1,6 @@
 """The MLP against autograd, torch.optim, scikit-learn and the tutorial's own loop."""
 
+import argparse
 import dataclasses
 import itertools
 import pickle
@@ -17,6 +18,8 @@ from sklearn.metrics import confusion_matrix, precision_score, recall_score, roc
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
+from dlcore.bench import mlp as bench
+from dlcore.bench import rows as bench_rows
 from dlcore.checkpoint import from_bytes, to_bytes
 from dlcore.data.tables import Table, TableError
 from dlcore.descent import OPTIMIZERS, SCHEDULES, Descent, flatten, rate_at
@@ -484,6 +487,21 @@ def test_health_counts_dead_and_saturated_units() -> None:
     assert last(job(sigmoid)).snapshot.health.saturated[1] > 0.3
 
 
+@pytest.mark.parametrize("dataset", ["circles", "tutorial"])
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_a_network_that_ran_away_can_still_be_looked_at(dataset: str, activation: str) -> None:
+    config = Config(
+        dataset=dataset, activation=activation, optimizer="momentum", lr=100.0, epochs=8,
+        schedule="constant", standardize=False, stretch=1000.0, hidden="16,16", l2=1.0,
+    )  # fmt: skip
+    events = list(job(config))
+    snapshot, table = events[-1].snapshot, load(config)
+    assert diagnose(events, snapshot, config, table)[0].key == "rate"
+    judged = judge(snapshot.judged.probabilities, snapshot.judged.labels)
+    assert 0.3 < judged.accuracy < 0.7
+    edit(snapshot, table, config, layer=0, unit=0, source=0, value=0.0)
+
+
 # --- Editing -------------------------------------------------------------------------------------
 
 
@@ -636,3 +654,37 @@ def test_a_snapshot_is_small_and_plain() -> None:
     assert len(pickle.dumps(snapshot)) < 100_000
     assert all(not isinstance(value, Tensor) for value in vars(snapshot.picture).values())
     assert {f.name for f in dataclasses.fields(Table)} >= {"train", "held_out"}
+
+
+# --- The bench row -------------------------------------------------------------------------------
+
+
+def test_the_bench_row_prints_both_times_and_their_ratio(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # the row sets it; here it is put back
+    measure, about = bench_rows()["mlp"]
+    assert "tutorial" in about
+    measure(argparse.Namespace(repeat=1))
+    printed = capsys.readouterr().out
+    for part in ("plain loop", "dlcore.mlp", "ratio", "goal: at least 5"):
+        assert part in printed
+
+
+def test_the_bench_measures_the_tutorials_own_network_and_errors_are_errors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = load(TUTORIAL)
+    ours, plain = build(TUTORIAL, table).eval(), bench.plain_network().eval()
+    plain.load_state_dict(
+        {n: p for n, p in zip(plain.state_dict(), ours.parameters(), strict=True)}
+    )
+    x = torch.from_numpy(table.features[:50])
+    torch.testing.assert_close(plain(x), ours(x).sigmoid())
+    monkeypatch.setattr(bench, "TARGET", 1.1)
+    monkeypatch.setattr(bench, "_MOST_EPOCHS", 3)
+    monkeypatch.setattr(bench, "SOONEST", replace(bench.SOONEST, epochs=2))
+    with pytest.raises(ValueError, match="ours missed"):
+        bench._time_ours(table, 0)
+    with pytest.raises(ValueError, match="plain loop missed"):
+        bench._time_plain(table, 0)
