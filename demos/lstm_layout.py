@@ -1,5 +1,6 @@
 """The LSTM tab's components, section by section. What they do is wired in demos/lstm.py."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from demos.kit.language import localise
 from demos.kit.settings_form import SettingsForm
 from demos.kit.training import TrainingPanel
 from demos.lstm_handlers import example
-from demos.lstm_state import CLAMPED, HOLDS, NAMES, SECTIONS, SIDES, Look, job_arguments
+from demos.lstm_state import CLAMPED, HOLDS, KINDS, NAMES, SECTIONS, SIDES, Look, job_arguments
 from demos.widgets.bars import Bars
 from demos.widgets.gates import Gates
 from demos.widgets.heatmap import Heatmap
@@ -174,7 +175,12 @@ class Layout:
                     texts=_HINTS, empty="train_first", largest=96, elem_id="lstm-confusion"
                 )
                 _caption("lengths")
-                self.lengths = LineChart(texts=_HINTS, empty="train_first", elem_id="lstm-lengths")
+                self.lengths = LineChart(
+                    texts=_HINTS,
+                    empty="train_first",
+                    panels=[["accuracy"]],
+                    elem_id="lstm-lengths",
+                )
                 with gr.Row(elem_classes="dl-buttons"):
                     self.judge = _button("judge")
             with gr.Column(scale=3, min_width=300):
@@ -215,14 +221,14 @@ class Layout:
             elem_id="lstm-compare-status",
         )
         _caption("gradient")
-        self.gradient = _chart("gradient", log=True)
+        self.gradient = _chart("gradient", KINDS[:3], log=True)
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
                 _caption("race")
                 self.race = Bars(texts=_HINTS, empty="compare_first", elem_id="lstm-race")
             with gr.Column(scale=1, min_width=300):
                 _caption("race_lengths")
-                self.race_lengths = _chart("race-lengths")
+                self.race_lengths = _chart("race-lengths", KINDS, shares=list(KINDS))
 
     # --- Lesson ------------------------------------------------------------------------------
 
@@ -266,5 +272,6 @@ def _button(name: str, visible: bool = True) -> gr.Button:
     return localise(button, value=f"lstm.{name}")
 
 
-def _chart(name: str, *, log: bool = False) -> LineChart:
-    return LineChart(texts=_HINTS, empty="compare_first", log=log, elem_id=f"lstm-{name}")
+def _chart(name: str, curves: Sequence[str], **more: Any) -> LineChart:
+    elem_id, panels = f"lstm-{name}", [list(curves)]
+    return LineChart(texts=_HINTS, empty="compare_first", panels=panels, elem_id=elem_id, **more)
