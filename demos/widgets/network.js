@@ -81,6 +81,7 @@ function render(view) {
   view.stale = true;
   build(view);
   draw(view);
+  if (view.hover || view.focus) tell(view); // its numbers are new too
 }
 
 /* Elements change only with the shape, the width and the language; the canvas at every frame. */
@@ -90,7 +91,7 @@ function build(view) {
     value.editable, language(), Boolean(value.view)]);
   if (view.built === built) return;
   view.built = built;
-  view.hover = null;
+  Object.assign(view, { hover: null, focus: null });
   view.root.classList.toggle("wide", layout.wide);
   diagram.style.width = `${layout.full}px`;
   diagram.style.height = `${layout.height}px`;
@@ -175,6 +176,7 @@ function move(view, event) {
 function draw(view) {
   const { layout, decoded, palette, canvas, value, sheet } = view;
   if (!layout) return;
+  view.editor.draw(); // first: it closes when what it shows is gone
   const target = view.editor.target();
   const active = view.hover ?? view.focus ?? target;
   const context = sharp(canvas, layout.full, layout.height);
@@ -196,7 +198,6 @@ function draw(view) {
   }
   drawNeurons(context, layout, { decoded, sheet, colours: palette, active, view: value.view });
   view.field.draw({ value, layout, decoded, colours: palette, active, top: layout.head - 26 });
-  view.editor.draw();
 }
 
 /* From the output neuron to the plane, which is what it says. */
@@ -216,7 +217,8 @@ function link(context, { layout, palette }) {
 /* ---- pointing ---- */
 
 function listen(view) {
-  const { canvas } = view;
+  const { canvas, root } = view;
+  root.addEventListener("keydown", (event) => event.key === "Escape" && view.editor.target() && view.editor.close(true));
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
     const reach = event.pointerType === "touch" ? 14 : 6;
@@ -252,7 +254,7 @@ function look(view, what) {
 function tell(view) {
   const { hover, decoded, say, tip } = view;
   const what = hover ?? view.focus;
-  if (!what) {
+  if (!what || (what.source !== undefined && !decoded)) {
     tip.hide("net");
     return;
   }

@@ -4,15 +4,15 @@ import { keyed, language, node, number } from "./common.js";
 
 const LIMIT = 100;
 const STEP = 0.1;
+const PATIENCE_MS = 5000;
 
 export function editor(view) {
   const title = node("h4");
   const shut = node("button", { type: "button", class: "shut", onclick: () => close(true) }, "×");
   const rows = node("div", { class: "rows" });
   const note = node("p", { class: "hint" });
-  const element = node("div", { class: "editor", role: "dialog", tabindex: -1, hidden: true, onkeydown: (event) => {
-    if (event.key === "Escape") close(true);
-  } }, node("div", { class: "bar" }, title, shut), rows, note);
+  const element = node("div", { class: "editor", role: "dialog", tabindex: -1, hidden: true },
+    node("div", { class: "bar" }, title, shut), rows, note);
   let target = null; // { column, unit, source? }: a wire, or a neuron with all that comes into it
   let back = null; // what had the focus before
   document.addEventListener("pointerdown", (event) => {
@@ -63,8 +63,14 @@ export function editor(view) {
     const now = () => item.dirty ?? current(item); // dirty: sent, and not yet answered
     const set = (value) => {
       const fine = send(item, value);
-      if (fine) item.dirty = value;
-      return fine;
+      if (!fine) return false;
+      item.dirty = value;
+      clearTimeout(item.timer);
+      item.timer = setTimeout(() => { // no answer: what the network has is what counts
+        delete item.dirty;
+        view.redraw();
+      }, PATIENCE_MS);
+      return true;
     };
     const change = (to) => set(to(now())) && (input.value = written(now()));
     const button = (name, sign, to) => node("button", { type: "button", class: name, onclick: () => change(to) }, sign);

@@ -117,7 +117,7 @@ function drawAll(view) {
     return;
   }
   const name = value.classes[labels[row]] ?? labels[row];
-  const text = rows ? say("row", { n: number(rows[row] + 1), class: name }) : say("point", { class: name });
+  const text = rows ? say("row", { n: number(rows[row]), class: name }) : say("point", { class: name });
   told.textContent = held?.[row] ? `${text} (${say("held")})` : text;
 }
 
