@@ -105,7 +105,7 @@ def _wire_picture(tab: Layout, on: Handlers) -> None:
 
 def _wire_table(tab: Layout, on: Handlers) -> None:
     given = [tab.csv, tab.target, tab.form.by_name["dataset"]]
-    tab.paste.input(
+    tab.paste.change(  # Gradio's `input` is silent about a paste with the mouse
         guard(on.pasted),
         tab.paste,
         given,
