@@ -60,7 +60,11 @@ def layer_sizes(text: str) -> str:
 
 @dataclass(frozen=True)
 class Config(Settings):
-    """What to learn and how. The defaults do well on every data set here."""
+    """What to learn and how. The defaults do well on every data set here.
+
+    They were chosen by five-fold cross-validation inside the tutorial's training part (0.951 right)
+    and by the spiral. Its held-out part chose nothing; there seeds 0 to 9 reach 0.9495 on average.
+    """
 
     dataset: str = setting("circles", choices=DATASETS)
     samples: int = setting(1000, low=20, high=5000)
@@ -68,6 +72,7 @@ class Config(Settings):
     stretch: float = setting(1.0, low=1.0, high=1000.0)  # the second column in other units
     train_share: float = setting(0.8, low=0.05, high=0.95)
     hidden: str = setting("32,32", check=layer_sizes)
+    # On the tutorial's table tanh is worth a point more than ReLU, if slower at first.
     activation: str = setting("tanh", choices=tuple(ACTIVATIONS))
     optimizer: str = setting("adam", choices=OPTIMIZERS)
     lr: float = setting(4e-2, low=1e-5, high=100.0)  # with a schedule: the highest it gets
@@ -265,7 +270,7 @@ def train(
         fill(model, start)
     vector, gradient = flatten(model)  # (P,), (P,): all weights, seen as one long row
     descent = Descent.unpack(start.optimizer if start else {}, config.optimizer, len(vector))
-    # Weights are kept small, biases are not: where a unit bends says nothing about complexity.
+    # 1 for a weight, 0 for a bias: where a unit bends says nothing about how complex it is.
     reined = torch.cat([torch.full((p.numel(),), p.ndim - 1.0) for p in model.parameters()])
     rows = torch.from_numpy(np.concatenate([table.train, table.held_out]))
     inputs = model.standardized(torch.from_numpy(table.features)[rows])  # (N, D)
