@@ -64,8 +64,10 @@ class Handlers:
     # --- Your own table ----------------------------------------------------------------------
 
     def pasted(self, text: Any) -> dict[Any, Any]:
-        """Take a table that was typed or pasted."""
-        return self._given(text if isinstance(text, str) else "")
+        """Take a table that was typed or pasted; an emptied box takes none away."""
+        if not isinstance(text, str) or not text.strip():
+            return {self.tab.csv: gr.skip()}
+        return self._given(text)
 
     def uploaded(self, path: Any) -> dict[Any, Any]:
         """Take a table from a file; it stays on the server and is not sent back."""
@@ -77,12 +79,11 @@ class Handlers:
 
     def _given(self, csv: str) -> dict[Any, Any]:
         """The table, its columns to choose from (the last one at first), and the right setting."""
-        names = state.columns(csv) if csv.strip() else []
-        chosen = names[-1] if names else None
+        names = state.columns(csv)
         return {
             self.tab.csv: csv,
-            self.tab.target: gr.update(choices=names, value=chosen),
-            self.form.by_name["dataset"]: "csv" if names else gr.skip(),
+            self.tab.target: gr.update(choices=names, value=names[-1]),
+            self.form.by_name["dataset"]: "csv",
         }
 
     # --- Judgement ---------------------------------------------------------------------------

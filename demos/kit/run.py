@@ -37,11 +37,13 @@ class Run:
     def going_on(self, config: Any, arguments: tuple[Any, ...]) -> "Run":
         """This run as it goes on after its end, perhaps with other settings; itself stays as it is.
 
-        Points and frames that lie ahead of the snapshot it goes on from are for the job to avoid:
-        its steps count on.
+        A stopped run has said more than its last snapshot knows: those points are let go, since
+        the job's steps count on from the snapshot's.
         """
         run = Run(config, arguments)
-        run.id, run.snapshot, run.events = self.id, self.snapshot, list(self.events)
+        known = getattr(self.snapshot, "step", self.latest.step)
+        run.id, run.snapshot = self.id, self.snapshot
+        run.events = [event for event in self.events if event.step <= known]
         run._frames = {name: list(frames) for name, frames in self._frames.items()}
         run.started = time.monotonic() - self.elapsed_s
         return run
