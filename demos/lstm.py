@@ -140,7 +140,7 @@ def _call(run: Run | None) -> tuple[str, str]:
     if run is None:
         return "", "job(config)"
     _, csv, watch = run.arguments
-    return f"CSV = {csv!r}\nWATCH = {watch!r}", "job(config, CSV, WATCH)"
+    return f"table = {csv!r}\nwatched = {watch!r}\n", "job(config, table, watched)"
 
 
 def _weights(run: Run) -> bytes:
