@@ -16,6 +16,7 @@ from demos.kit.permalink import Address
 from demos.kit.run import Run
 from demos.kit.script import standalone
 from dlcore import cnn
+from dlcore.data.sheet import TableError
 from dlcore.jobs import WorkerDied
 from dlcore.progress import Progress
 from dlcore.settings import SettingError
@@ -217,3 +218,9 @@ def test_a_refused_setting_is_named_as_the_page_names_it() -> None:
     assert "“Tốc độ học” phải là số từ 0,00001 đến 0,1" in str(translated(error, "vi"))
     assert "from 0.00001 to 0.1" in str(translated(error, "en"))
     assert "“lr”" in str(translated(SettingError("lr", 7, low=0, high=1), "en"))
+
+
+def test_an_error_that_names_its_words_is_told_with_them() -> None:
+    error = TableError("mlp.errors.no_csv", "dataset is csv, but no table was given")
+    assert str(translated(error, "vi")) != str(translated(error, "en"))
+    assert say("mlp.errors.no_csv", "vi") in str(translated(error, "vi"))

@@ -110,6 +110,8 @@ def _explain(error: Exception, lang: str) -> tuple[str, dict[str, Any]]:
         case SettingError():
             bounds = {"low": _number(error.low, lang), "high": _number(error.high, lang)}
             return "kit.errors.bounds", {"field": _label(error, lang), **bounds}
+        case ValueError() if "." in getattr(error, "key", ""):  # dlcore's own, with words for it
+            return vars(error)["key"], vars(error)["values"]
         case WorkerDied():
             return "kit.errors.worker_died", {}
         case OutOfMemory():
