@@ -1,50 +1,63 @@
-"""Which rows an update sees, and which units it leaves out, told by the seed and its number alone.
+"""Sentences as batches of numbers, for any network that reads.
 
-So a run that was paused, stepped through by hand or continued tomorrow makes the same updates, to
-the last bit, as one that ran through: there is no hidden state of a random generator to keep.
+A batch is a table of word numbers, a row a sentence, as wide as its longest; the rest of a shorter
+row is padding. Look at `by_length`, which wastes little on padding, and at `hide_words`, which
+teaches a network to live with words it does not know.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-_FAR = 1_000_003  # keeps the numbers of neighbouring seeds apart
-_DROPOUT = 500_000_000
+from dlcore.text import MOST_TOKENS, PAD, UNKNOWN, Vocabulary
 
 
-class Batches:
-    """`count` rows in batches of `size`, in a new order each epoch; in file order if all at once.
+def to_ids(vocabulary: Vocabulary, texts: Sequence[str], pairs: bool) -> tuple[Tensor, Tensor]:
+    """Texts -> ids (B, T, K) padded with PAD, and lengths (B,). K: the word and, with pairs, its
+    pair with the word before it. What is longer than MOST_TOKENS is cut off there."""
+    rows = [torch.tensor(vocabulary.encode(text)[:MOST_TOKENS]) for text in texts]
+    lengths = torch.tensor([len(row) for row in rows])
+    ids = torch.full((len(rows), int(lengths.max()), 2 if pairs else 1), PAD)
+    for n, (row, text) in enumerate(zip(rows, texts, strict=True)):
+        ids[n, : len(row), 0] = row
+        if pairs:
+            ids[n, : len(row), 1] = torch.tensor(vocabulary.encode_pairs(text)[: len(row)])
+    return ids, lengths
 
-    per_epoch: how many updates see every row once.
+
+def by_length(lengths: Tensor, batch_size: int, rng: torch.Generator) -> list[Tensor]:
+    """An epoch's batches: in random order, but each of sentences that are about equally long.
+
+    A batch costs as many steps as its longest sentence has words. Sorting within pools of ten
+    batches leaves chance enough, and most of the padding out.
     """
+    batches: list[Tensor] = []
+    for pool in torch.randperm(len(lengths), generator=rng).split(10 * batch_size):
+        batches += pool[lengths[pool].argsort(stable=True)].split(batch_size)
+    return [batches[n] for n in torch.randperm(len(batches), generator=rng).tolist()]
 
-    def __init__(self, count: int, size: int, seed: int) -> None:
-        self.count, self.size, self.seed = count, min(size, count), seed
-        self.per_epoch = math.ceil(count / self.size)
-        self._rng = torch.Generator()
-        self._epoch, self._order = -1, list[Tensor]()
 
-    def rows(self, update: int) -> Tensor | slice:
-        """The rows of update number `update`, counted from 0: int64 (B,), or all of them."""
-        if self.size == self.count:
-            return slice(0, self.count)
-        epoch, number = divmod(update, self.per_epoch)
-        if epoch != self._epoch:
-            self._rng.manual_seed(self.seed * _FAR + epoch)
-            order = torch.randperm(self.count, generator=self._rng)
-            self._epoch, self._order = epoch, list(order.split(self.size))
-        return self._order[number]
+def hide_words(ids: Tensor, share: float, rng: torch.Generator) -> Tensor:
+    """ids (B, T, K) with a random share of the words unknown, and so the pairs they are in."""
+    hidden = torch.rand(ids.shape[:2], generator=rng) < share  # (B, T)
+    ids = ids.clone()
+    ids[:, :, 0][hidden & (ids[:, :, 0] != PAD)] = UNKNOWN
+    if ids.shape[2] > 1:
+        broken = hidden | torch.cat([hidden[:, :1], hidden[:, :-1]], dim=1)  # it, or the one before
+        ids[:, :, 1][broken] = PAD
+    return ids
 
-    def masks(self, update: int, rows: int, units: Sequence[int], rate: float) -> list[Tensor]:
-        """Dropout (Srivastava et al., 2014): for each layer (rows, units), 0 for a silent unit.
 
-        Each is silent with probability `rate`; the others speak 1 / (1 - rate) times as loud, so
-        that the layer above hears as much as it will when nobody is silent. No masks for rate 0.
-        """
-        if not rate:
-            return []
-        self._rng.manual_seed(self.seed * _FAR + _DROPOUT + update)
-        speaks = torch.rand(rows, sum(units), generator=self._rng) >= rate
-        return list((speaks / (1 - rate)).split(list(units), dim=1))
+def count_ratios(ids: Tensor, labels: Tensor, size: int) -> Tensor:
+    """(size,): by how much more often each number stands in praise than in complaint, as a log.
+
+    ids (N, T, K), labels (N,). This ratio of counts, smoothed by one, is what naive Bayes knows of
+    a word (Wang & Manning, "Baselines and bigrams", 2012). Padding and unknown get 0.
+    """
+    ratio = torch.zeros(size)
+    for label, sign in ((1, 1), (0, -1)):
+        count = torch.bincount(ids[labels == label].flatten(), minlength=size) + 1.0
+        ratio += sign * (count / count[UNKNOWN + 1 :].sum()).log()
+    ratio[: UNKNOWN + 1] = 0
+    return ratio

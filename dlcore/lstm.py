@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from dlcore.answers import Evaluation, judge_answers
+from dlcore.batches import by_length, count_ratios, hide_words, to_ids
 from dlcore.checkpoint import load as load_checkpoint
 from dlcore.data.opinions import Opinions, five_sentences, load_opinions, read_opinions
 from dlcore.progress import Progress
@@ -25,7 +27,6 @@ from dlcore.settings import Settings, setting
 from dlcore.text import (
     MOST_TOKENS,
     PAD,
-    UNKNOWN,
     TextError,
     Vocabulary,
     bare,
@@ -41,9 +42,9 @@ class Config(Settings):
 
     data: str = setting("vi", choices=("vi", "en", "both", "tutorial", "csv"))
     model: str = setting("lstm", choices=("lstm", "gru", "rnn", "bag"))
-    epochs: int = setting(15, low=1, high=300)
-    lr: float = setting(3e-3, low=1e-5, high=0.1)
-    batch_size: int = setting(32, low=1, high=512)
+    epochs: int = setting(10, low=1, high=300)
+    lr: float = setting(4e-3, low=1e-5, high=0.1)
+    batch_size: int = setting(64, low=1, high=512)
     phrases: bool = setting(True)  # learn from the project's list of words and phrases, too
     embedding: int = setting(32, low=2, high=256)  # numbers that stand for a word
     hidden: int = setting(32, low=2, high=256)  # numbers that the network keeps while it reads
@@ -55,12 +56,18 @@ class Config(Settings):
     pairs: int = setting(2, low=0, high=20)
     dropout: float = setting(0.4, low=0.0, high=0.9)  # of a word's vector and of the last state
     # Share of words hidden from each step: nothing else teaches what "unknown" is like.
-    word_dropout: float = setting(0.1, low=0.0, high=0.9)
+    word_dropout: float = setting(0.3, low=0.0, high=0.9)
     # Share of sentences read without their diacritics, as many people type.
     bare_share: float = setting(0.15, low=0.0, high=1.0)
+    # How far from zero the words' vectors begin: little, or rare words stay noise for ever.
+    spread: float = setting(0.1, low=0.0, high=2.0)
+    # Begin with what counting says: in whose company is a word more often, praise's or complaint's?
+    counts: bool = setting(True)
     weight_decay: float = setting(0.01, low=0.0, high=1.0)
+    # Ask for a little less than certainty: 1 becomes 1 - smoothing / 2.
+    smoothing: float = setting(0.1, low=0.0, high=0.5)
     # The network that is kept is a running mean over about 1 / (1 - averaging) steps.
-    averaging: float = setting(0.98, low=0.0, high=0.999)
+    averaging: float = setting(0.99, low=0.0, high=0.999)
     seed: int = setting(0, low=0, high=2**31 - 1)
 
 
@@ -76,7 +83,10 @@ TUTORIAL = Config(
     dropout=0.0,
     word_dropout=0.0,
     bare_share=0.0,
+    spread=1.0,  # what `nn.Embedding` does by itself
+    counts=False,
     weight_decay=0.0,
+    smoothing=0.0,
     averaging=0.0,
 )
 
@@ -118,6 +128,7 @@ class Reader(nn.Module):
         super().__init__()
         self.config, self.vocabulary = config, vocabulary
         self.embedding = nn.Embedding(len(vocabulary), config.embedding, padding_idx=PAD)
+        self.embedding.weight.data *= config.spread
         self.recurrent: nn.RNNBase | None = None
         width = config.embedding
         if config.model in RECURRENT:
@@ -150,6 +161,11 @@ class Reader(nn.Module):
         """
         if self.recurrent is None:
             return vectors.sum(dim=1) / lengths[:, None]  # padding's vector is zero
+        if not self.config.bidirectional:
+            # Reading forwards, padding comes last: it is enough to stop before it.
+            states, _ = self.recurrent(vectors)  # (B, T, H)
+            return states[torch.arange(len(states)), lengths - 1]
+        # Reading backwards, padding would come first: packing leaves it out (and takes longer).
         packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
         _, last = self.recurrent(packed)
         hidden = last[0] if isinstance(last, tuple) else last  # (directions, B, H)
@@ -176,54 +192,8 @@ def restore(state: Mapping[str, Tensor | np.ndarray], config: Config) -> Reader:
 
 
 def encode(model: Reader, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Texts -> ids (B, T, K) padded with PAD, and lengths (B,). K: the word, and its pair."""
-    rows = [torch.tensor(model.vocabulary.encode(text)[:MOST_TOKENS]) for text in texts]
-    lengths = torch.tensor([len(row) for row in rows])
-    ids = torch.full((len(rows), int(lengths.max()), 2 if model.config.pairs else 1), PAD)
-    for n, (row, text) in enumerate(zip(rows, texts, strict=True)):
-        ids[n, : len(row), 0] = row
-        if model.config.pairs:
-            ids[n, : len(row), 1] = torch.tensor(model.vocabulary.encode_pairs(text)[: len(row)])
-    return ids, lengths
-
-
-def by_length(lengths: Tensor, batch_size: int, rng: torch.Generator) -> list[Tensor]:
-    """An epoch's batches: in random order, but each of sentences that are about equally long.
-
-    A batch costs as many steps as its longest sentence has words. Sorting within pools of ten
-    batches leaves chance enough, and most of the padding out.
-    """
-    batches: list[Tensor] = []
-    for pool in torch.randperm(len(lengths), generator=rng).split(10 * batch_size):
-        batches += pool[lengths[pool].argsort(stable=True)].split(batch_size)
-    return [batches[n] for n in torch.randperm(len(batches), generator=rng).tolist()]
-
-
-def hide_words(ids: Tensor, share: float, rng: torch.Generator) -> Tensor:
-    """ids (B, T, K) with a random share of the words unknown, and so the pairs they are in."""
-    hidden = torch.rand(ids.shape[:2], generator=rng) < share  # (B, T)
-    ids = ids.clone()
-    ids[:, :, 0][hidden & (ids[:, :, 0] != PAD)] = UNKNOWN
-    if ids.shape[2] > 1:
-        broken = hidden | torch.cat([hidden[:, :1], hidden[:, :-1]], dim=1)  # it, or the one before
-        ids[:, :, 1][broken] = PAD
-    return ids
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A reader's answers to a labelled part. The mistakes stand worst first: the surest wrong."""
-
-    accuracy: float
-    loss: float
-    confusion: np.ndarray  # (2, 2) int64: row the true label, column the answer
-    mistakes: tuple[str, ...]  # the texts
-    labels: np.ndarray  # (M,) int64, of the mistakes: what they truly are
-    probabilities: np.ndarray  # (M,) float32, of being praise
-    lengths: np.ndarray  # (G, 2) int64: fewest and most words in this group of sentences
-    counts: np.ndarray  # (G,) int64: sentences in it
-    accuracies: np.ndarray  # (G,) float32, by length
-    groups: dict[str, tuple[int, float]]  # language or topic -> sentences, accuracy
+    """Texts -> ids (B, T, K) padded with PAD, and lengths (B,), as `model` takes them."""
+    return to_ids(model.vocabulary, texts, model.config.pairs > 0)
 
 
 @dataclass(frozen=True)
@@ -246,11 +216,16 @@ def train(model: Reader, data: Opinions, config: Config, watch: str = "") -> Ite
     torch.manual_seed(config.seed)  # for dropout
     texts = data.texts(data.train)
     labels = torch.from_numpy(data.labels[data.train]).float()  # (N,)
+    praise = labels.sum().clamp(1, len(labels) - 1)
+    balance = (len(labels) - praise) / praise  # as if there were as much praise as complaint
     ids, lengths = encode(model, texts)  # (N, T, K), (N,)
     bare_ids, _ = encode(model, [bare(text) for text in texts]) if config.bare_share else (ids, 0)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.lr, weight_decay=config.weight_decay
+        model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
     )
+    if config.counts:
+        both = torch.cat([ids, bare_ids]), labels.repeat(2)
+        model.embedding.weight.data[:, 0] = count_ratios(*both, len(model.vocabulary))
     mean = Mean(model, config.averaging)
     step, total = 0, config.epochs * -(-len(labels) // config.batch_size)
     while step < total:
@@ -262,7 +237,7 @@ def train(model: Reader, data: Opinions, config: Config, watch: str = "") -> Ite
             words = torch.where(stripped, bare_ids[batch, :longest], ids[batch, :longest])
             words = hide_words(words, config.word_dropout, rng)
             logits = model(words, lengths[batch])  # (B,)
-            loss = F.binary_cross_entropy_with_logits(logits, labels[batch])
+            loss = F.binary_cross_entropy_with_logits(logits, labels[batch], pos_weight=balance)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # recurrent gradients can burst
@@ -321,7 +296,12 @@ def job(config: Config, csv: str = "", watch: str = "") -> Iterator[Progress]:
     csv: the user's own table, for data="csv"; watch: a sentence to read again and again.
     """
     data = load(config, csv)
-    yield from train(build(config, data.texts(data.train)), data, config, watch)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the steps are too small to share: handing them over takes longer
+    try:
+        yield from train(build(config, data.texts(data.train)), data, config, watch)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def load(config: Config, csv: str = "") -> Opinions:
@@ -373,34 +353,9 @@ def encode_checked(model: Reader, text: str) -> tuple[Tensor, Tensor]:
 
 def evaluate(model: Reader, data: Opinions, positions: np.ndarray) -> Evaluation:
     """How well `model` reads these sentences of `data`."""
-    texts, labels = data.texts(positions), data.labels[positions]
-    probabilities = predict(model, texts)  # (N,)
-    answers = (probabilities > 0.5).astype(np.int64)
-    right = answers == labels
-    sure = np.abs(probabilities - 0.5)
-    wrong = np.flatnonzero(~right)
-    wrong = wrong[np.argsort(-sure[wrong], kind="stable")]
-    of_truth = np.where(labels == 1, probabilities, 1 - probabilities)
+    texts = data.texts(positions)
     lengths = np.array([len(model.vocabulary.tokens(text)) for text in texts])
-    bins = np.array([(1, 5), (6, 10), (11, 15), (16, 20), (21, 30), (31, MOST_TOKENS)])
-    inside = [(lengths >= low) & (lengths <= high) for low, high in bins]
-    groups = {}
-    for names in (data.languages, data.topics):
-        mine = np.array([names[n] for n in positions])
-        for name in sorted(set(mine) - {""}):
-            groups[str(name)] = (int((mine == name).sum()), float(right[mine == name].mean()))
-    return Evaluation(
-        accuracy=float(right.mean()),
-        loss=float(-np.log(np.clip(of_truth, 1e-12, 1)).mean()),
-        confusion=np.bincount(labels * 2 + answers, minlength=4).reshape(2, 2),
-        mistakes=tuple(texts[n] for n in wrong),
-        labels=labels[wrong],
-        probabilities=probabilities[wrong],
-        lengths=bins,
-        counts=np.array([mask.sum() for mask in inside]),
-        accuracies=np.array([right[mask].mean() if mask.any() else 0 for mask in inside], "f4"),
-        groups=groups,
-    )
+    return judge_answers(predict(model, texts), lengths, data, positions)
 
 
 def load_bundled(language: str = "both") -> Reader:

@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 PAD, UNKNOWN = 0, 1
 MOST_TOKENS = 200
@@ -75,11 +76,13 @@ def tokens(text: str, split: str = "syllable") -> list[str]:
     return text.split() if split == "word" else _TOKEN.findall(text)
 
 
+@lru_cache(maxsize=50_000)
 def key(token: str, diacritics: bool = True) -> str:
     """What a token is looked up as: "Hoà" as "hòa", "KO" as "không", "hayyy" as "hay"."""
     word = unicodedata.normalize("NFC", token).lower().replace("’", "'")
     word = re.sub(r"([^\W\d])\1{2,}", r"\1", word)  # letters drawn out for emphasis
-    word = re.sub(r"\d+", "0", word)  # which number it is says little about an opinion
+    if len(word) > 1 and word != "10":  # stars and marks count; other numbers are just numbers
+        word = re.sub(r"\d+", "0", word)
     word = _SHORT.get(word, word)
     word = _OLD_TONE.sub(lambda match: _OLD_TONES[match[0]], word)
     return word if diacritics else bare(word)

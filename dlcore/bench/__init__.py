@@ -18,6 +18,10 @@ def rows() -> dict[str, tuple[Measure, str]]:
     """A row's name -> what runs it, given the command's flags, and what it measures."""
     return {
         "cnn": (_cnn, "seconds to 98.7 % on MNIST, against a plain loop as tutorials write it"),
+        "lstm": (
+            _lstm,
+            "an epoch of sentences sorted by length, against padded; and sentence to picture",
+        ),
         "mlp": (_mlp, "seconds to 93 % on the tutorial's table, against the tutorial's own loop"),
         "startup": (_app("startup"), "app start to first answer, against an empty Gradio app"),
         "page": (_app("page"), "a training with its page open, against the same without a page"),
@@ -31,6 +35,13 @@ def _cnn(flags: argparse.Namespace) -> None:
     from dlcore.bench.cnn import measure
 
     measure(flags.repeat or 1)
+
+
+def _lstm(flags: argparse.Namespace) -> None:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from dlcore.bench.lstm import measure
+
+    measure(flags.repeat or 5)
 
 
 def _mlp(flags: argparse.Namespace) -> None:

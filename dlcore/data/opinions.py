@@ -80,9 +80,10 @@ class Opinions:
 def load_opinions(language: str = "both", *, phrases: bool = False) -> Opinions:
     """The project's own sentences: "vi", "en" or "both".
 
-    phrases: add to the training part the words and short phrases of `phrases_vi.tsv` and
-    `phrases_en.tsv` ("nói lan man", "worth every penny"; topic "phrases"). They teach words that
-    a thousand sentences do not happen to use; they are no sentences, so nothing is tested on them.
+    phrases: add to the training part the words and phrases of `phrases_vi.tsv` and
+    `phrases_en.tsv` ("nói lan man", "worth every penny"; topic "phrases"), alone and strung
+    together. They teach words that a thousand sentences do not happen to use; nothing is ever
+    tested on them.
     """
     rows = []
     for name in LANGUAGES if language == "both" else (language,):
@@ -90,8 +91,9 @@ def load_opinions(language: str = "both", *, phrases: bool = False) -> Opinions:
         rows += [(name, *line.split("\t")) for line in lines]
         if phrases:
             lines = (FOLDER / f"phrases_{name}.tsv").read_text(encoding="utf-8").splitlines()[1:]
-            for label, phrase in (line.split("\t") for line in lines):
-                rows.append((name, "phrases", label, "train", phrase))
+            known = [(int(label), phrase) for label, phrase in (line.split("\t") for line in lines)]
+            for label, phrase in [*known, *string_together(known, name)]:
+                rows.append((name, "phrases", str(label), "train", phrase))
     return _opinions(
         sentences=[sentence for _, _, _, _, sentence in rows],
         labels=[int(label) for _, _, label, _, _ in rows],
@@ -99,6 +101,26 @@ def load_opinions(language: str = "both", *, phrases: bool = False) -> Opinions:
         topics=[topic for _, topic, _, _, _ in rows],
         languages=[language for language, *_ in rows],
     )
+
+
+def string_together(phrases: Sequence[tuple[int, str]], language: str) -> list[tuple[int, str]]:
+    """As many new sentences as there are phrases, half of each label, each made of two to four.
+
+    Most hold phrases of one label: opinions add up. A quarter turns around at "but", and what
+    comes after it decides: a reader of single phrases would never learn that.
+    """
+    rng = np.random.default_rng(0)
+    of = {label: [phrase for mine, phrase in phrases if mine == label] for label in (0, 1)}
+    turn = {"vi": ("nhưng", "nhưng mà", "mà", "tuy nhiên"), "en": ("but", "yet", "however")}
+    made = []
+    for n in range(len(phrases)):
+        label = n % 2
+        parts = [of[label][k] for k in rng.integers(len(of[label]), size=rng.integers(2, 5))]
+        if rng.random() < 0.25:
+            before = of[1 - label][rng.integers(len(of[1 - label]))]
+            parts = [f"{before} {rng.choice(turn[language])} {parts[0]}"]
+        made.append((label, ", ".join(parts)))
+    return made
 
 
 def five_sentences() -> Opinions:
