@@ -14,7 +14,7 @@ from demos.kit.lesson import lesson
 from demos.kit.permalink import address
 from demos.kit.run import Run
 from demos.lstm_layout import Layout
-from demos.lstm_state import HOLDS, MOST_CHARACTERS, sentence, trained
+from demos.lstm_state import HOLDS, MOST_CHARACTERS, script_call, sentence, trained
 from dlcore import lstm, lstm_trace
 from dlcore.checkpoint import to_bytes
 from dlcore.text import Vocabulary, tokens
@@ -40,7 +40,7 @@ def build() -> None:
         form=tab.form,
         record=tab.panel.record,
         weights=_weights,
-        call=_call,
+        call=script_call,
     )  # fmt: skip
     lesson(TOPIC, experiments=tab.experiments())
 
@@ -133,14 +133,6 @@ def _checked(name: str, value: Any) -> Any:
     if (name == "two" and isinstance(value, bool)) or (name != "two" and value in HOLDS):
         return value
     raise ValueError(name)
-
-
-def _call(run: Run | None) -> tuple[str, str]:
-    """The script's own call: the very table and sentence of this run."""
-    if run is None:
-        return "", "job(config)"
-    _, csv, watch = run.arguments
-    return f"table = {csv!r}\nwatched = {watch!r}\n", "job(config, table, watched)"
 
 
 def _weights(run: Run) -> bytes:

@@ -1,6 +1,8 @@
 """What the LSTM tab remembers of a session, which model reads, and what may be asked of it."""
 
+import base64
 import difflib
+import lzma
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -11,7 +13,14 @@ from typing import Any
 from demos.kit.errors import UserError
 from demos.kit.run import Run
 from dlcore import lstm
-from dlcore.data.opinions import MOST_BYTES, OpinionError, Opinions, read_opinions
+from dlcore.data.opinions import (
+    FOLDER,
+    LANGUAGES,
+    MOST_BYTES,
+    OpinionError,
+    Opinions,
+    read_opinions,
+)
 from dlcore.text import MOST_TOKENS, tokens
 
 SIDES = ("first", "second")  # the sentences
@@ -166,3 +175,26 @@ def respelt(text: str, before: Sequence[str], after: Sequence[str]) -> str:
         place = end
     line = " ".join("".join([*parts, text[place:]]).split())
     return _SPACE_BEFORE_MARK.sub("", line) if after else ""
+
+
+# --- The run as a script -------------------------------------------------------------------------
+
+_UNPACK = """\
+import base64, lzma
+
+FOLDER.mkdir(exist_ok=True)  # the project's own sentences travel with this script
+for name, packed in PACKED.items():
+    (FOLDER / name).write_bytes(lzma.decompress(base64.b85decode(packed)))
+"""
+
+
+def script_call(run: Run | None) -> tuple[str, str]:
+    """What a downloaded script does first, and its call: the data and the sentence of this run."""
+    config, table, watched = run.arguments if run else (lstm.Config(), "", "")
+    setup = f"table = {table!r}\nwatched = {watched!r}\n"
+    languages = {"vi": ["vi"], "en": ["en"], "both": LANGUAGES}.get(config.data, [])
+    if languages:
+        files = [path for lang in languages for path in sorted(FOLDER.glob(f"*{lang}.tsv"))]
+        packed = {path.name: base64.b85encode(lzma.compress(path.read_bytes())) for path in files}
+        setup += f"PACKED = {packed!r}\n" + _UNPACK
+    return setup, "job(config, table, watched)"

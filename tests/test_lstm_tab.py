@@ -1,13 +1,19 @@
 """The LSTM tab without a browser: what may be typed, how a word is changed, what is shown."""
 
 import base64
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from demos import lstm_views as views
 from demos.kit.errors import UserError
+from demos.kit.run import Run
+from demos.kit.script import standalone
 from demos.lstm_handlers import copy, edit, read, upload
 from demos.lstm_state import (
     MOST_CHARACTERS,
@@ -15,6 +21,7 @@ from demos.lstm_state import (
     held,
     job_arguments,
     respelt,
+    script_call,
     sentence,
     table,
 )
@@ -220,3 +227,24 @@ def test_nothing_unshowable_is_echoed(model: lstm.Reader) -> None:
     event: Any = Event()
     for text in (copy("a\ud800"), edit("first")("hay", "yours", _own(model), event)):
         assert text.encode() and "\x00" not in text
+
+
+@pytest.mark.parametrize("data", ["tutorial", "en"])
+def test_the_script_runs_alone_and_ends_as_the_page_did(data: str, tmp_path: Path) -> None:
+    config = lstm.Config(data=data, epochs=1, batch_size=256, hidden=4, phrases=False)
+    run = Run(config, job_arguments(config, "", "a \"quoted\" 'sentence'"))
+    *_, last = lstm.job(*run.arguments)
+    setup, call = script_call(run)
+    script = tmp_path / "lstm.py"
+    text = standalone(lstm, config, threads=torch.get_num_threads(), call=call, setup=setup)
+    script.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-P", str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    for name, value in last.metrics.items():
+        assert f"{name} = {value!r}" in done.stdout
