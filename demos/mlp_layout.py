@@ -173,7 +173,7 @@ class Layout:
             config = dataclasses.replace(state.OPENING, **changes)
             return dict(zip(self.form.components, self.form.values(config), strict=True))
 
-        relu: dict[str, Any] = {"activation": "relu", "init": "he"}
+        relu: dict[str, Any] = {"activation": "relu", "init": "he", "lr": 0.04}
         circles: dict[str, Any] = {"samples": 500, "epochs": 60, **relu}
         memory: dict[str, Any] = {"dataset": "moons", "samples": 100, "noise": 0.35, **relu}
         memory |= {"train_share": 0.4, "batch_size": 16, "schedule": "constant", "l2": 0.0}
