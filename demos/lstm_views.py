@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from demos.kit.run import Run
 from demos.widgets.bars import bars
 from demos.widgets.gates import gates
@@ -18,7 +20,7 @@ _SHOWN_MISTAKES = 14
 _ENOUGH = 5  # sentences in a group whose accuracy is shown
 _LABELS = ("negative", "positive")  # by number
 _PARTS = ("forget", "input", "output", "reset", "update", "candidate", "cell", "hidden")
-_LEAST_EFFECT = 0.04  # a sentence whose every word moves the answer less than so stays pale
+_LEAST_EFFECT = 1.0  # a sentence whose every word moves the log-odds less than so stays pale
 
 
 # --- A sentence being read -----------------------------------------------------------------------
@@ -32,17 +34,26 @@ def reading(
     trace = lstm_trace.trace(model, text, possible)
     free = lstm_trace.trace(model, text).probabilities.tolist() if possible else None
     effects = lstm_trace.effects(model, text, possible)
+    whole = float(trace.probabilities[-1])
+    surer = _log_odds(np.full(len(effects), whole)) - _log_odds(whole - effects)
     strip = token_strip(
         trace.tokens,
-        scores=effects.tolist(),
+        scores=surer.tolist(),
+        changes=effects.tolist(),
         unknown=[not known for known in trace.known],
         curve=trace.probabilities.tolist(),
         free=free,
         answer=answer(trace.probabilities[-1]),
-        scale=max(_LEAST_EFFECT, *(abs(float(effect)) for effect in effects)),
+        scale=max(_LEAST_EFFECT, float(np.abs(surer).max())),
         editable=True,
     )
     return strip, inside(model, trace, possible)
+
+
+def _log_odds(probabilities: np.ndarray) -> np.ndarray:
+    """A scale on which even a sure answer still moves: 0.99 is as far from 0.9 as that from 0.5."""
+    p = probabilities.astype(np.float64).clip(1e-6, 1 - 1e-6)
+    return np.log(p / (1 - p))
 
 
 def answer(probability: float) -> dict[str, Any]:

@@ -171,6 +171,15 @@ def test_a_strip_wants_an_entry_for_every_word() -> None:
         token_strip(["a", "b"], scores=[0.5])
 
 
+def test_words_are_coloured_by_the_odds_they_move(model: lstm.Reader) -> None:
+    text = FIVE[0][1]
+    tokens = views.reading(model, text, {})[0]["tokens"]
+    whole, without = lstm.predict(model, [text, " ".join(text.split()[1:])])
+    odds = np.log(whole / (1 - whole)) - np.log(without / (1 - without))
+    assert tokens[0]["score"] == pytest.approx(odds, abs=1e-4)
+    assert tokens[0]["change"] == pytest.approx(whole - without, abs=1e-6)
+
+
 def test_the_gradient_is_shown_as_the_share_that_is_left() -> None:
     reach = lstm_trace.Reach(np.array([2.0, 1.0, 0.5], np.float32), 3)
     run = views.gradients({"rnn": reach})["runs"][0]

@@ -183,11 +183,14 @@ function point(view) {
   read.replaceChildren(title, ...(EQUATIONS[value.kind] ?? (() => []))(at, t, say));
   const weight = value.weights?.[row];
   if (weight !== undefined && at("hidden") !== undefined) {
-    read.append(node("div", { class: "line" }, say("weight", { weight: number(weight), pull: say(weight < 0 ? "against" : "for") })));
+    read.append(node("div", { class: "line" }, say("weight", { weight: number(weight).replace("-", "−"), pull: say(weight < 0 ? "against" : "for") })));
   }
 }
 
 const value = (v, name, say) => node("span", { class: "value", title: say(`names.${name}`) }, v < 0 ? `(${number(v)})`.replace("-", "−") : number(v));
+
+/* What a line comes to, without the brackets that a factor below zero needs. */
+const total = (v, name, say) => node("b", { title: say(`names.${name}`) }, number(v).replace("-", "−"));
 
 function line(result, say, ...parts) {
   return node("div", { class: "line" }, node("b", {}, say(`short.${result}`)), " = ", parts);
@@ -198,20 +201,20 @@ const EQUATIONS = {
     const v = (name, when) => value(at(name, when), name, say);
     return [
       line("cell", say, say("short.forget"), " × ", say("short.old_cell"), " + ", say("short.input"), " × ", say("short.candidate")),
-      node("div", { class: "line numbers" }, v("forget"), " × ", v("cell", t - 1), " + ", v("input"), " × ", v("candidate"), " = ", node("b", {}, v("cell"))),
+      node("div", { class: "line numbers" }, v("forget"), " × ", v("cell", t - 1), " + ", v("input"), " × ", v("candidate"), " = ", total(at("cell"), "cell", say)),
       line("hidden", say, say("short.output"), " × tanh(", say("short.cell"), ")"),
-      node("div", { class: "line numbers" }, v("output"), " × tanh ", v("cell"), " = ", node("b", {}, v("hidden"))),
+      node("div", { class: "line numbers" }, v("output"), " × tanh ", v("cell"), " = ", total(at("hidden"), "hidden", say)),
     ];
   },
   gru: (at, t, say) => {
     const v = (name, when) => value(at(name, when), name, say);
     return [
       line("hidden", say, say("short.update"), " × ", say("short.old_hidden"), " + (1 − ", say("short.update"), ") × ", say("short.candidate")),
-      node("div", { class: "line numbers" }, v("update"), " × ", v("hidden", t - 1), " + (1 − ", v("update"), ") × ", v("candidate"), " = ", node("b", {}, v("hidden"))),
+      node("div", { class: "line numbers" }, v("update"), " × ", v("hidden", t - 1), " + (1 − ", v("update"), ") × ", v("candidate"), " = ", total(at("hidden"), "hidden", say)),
     ];
   },
   rnn: (at, t, say) => [
     line("hidden", say, "tanh(", say("short.sum"), ")"),
-    node("div", { class: "line numbers" }, node("b", {}, value(at("hidden"), "hidden", say))),
+    node("div", { class: "line numbers" }, total(at("hidden"), "hidden", say)),
   ],
 };

@@ -105,8 +105,9 @@ function reading({ tokens, say }, index) {
   if (token.unknown) parts.push(say("unknown"));
   if (Number.isFinite(token.p)) parts.push(say("after", { p: percent(token.p, 1) }));
   if (Number.isFinite(token.free)) parts.push(say("free", { p: percent(token.free, 1) }));
-  if (Number.isFinite(token.score)) {
-    const points = `${token.score < 0 ? "−" : "+"}${number(Math.abs(token.score) * 100, 1)}`;
+  if (Number.isFinite(token.change)) {
+    const tenths = Math.round(Math.abs(token.change) * 1000);
+    const points = `${tenths === 0 ? "" : token.change < 0 ? "−" : "+"}${number(tenths / 10, 1)}`;
     parts.push(say("effect", { points }));
   }
   return parts.join(" · ");

@@ -13,11 +13,12 @@ _LONGEST = 4_000  # characters of all tokens together
 class TokenStrip(Widget):
     """Words that wrap like text. Hover or focus reads the numbers of one.
 
-    value = {"tokens": [{"text": "hay", "score": -1 … 1 or null, "unknown": bool,
-                         "p": 0 … 1 or null, "free": 0 … 1 or null}, …],
+    value = {"tokens": [{"text": "hay", "score": any number or null, "change": -1 … 1 or null,
+                         "unknown": bool, "p": 0 … 1 or null, "free": 0 … 1 or null}, …],
              "answer": {"label": key, "value": 0.93, "tone": 1 or -1} or null,
              "scale": the score that has the fullest colour, "editable": bool}
-    Only "text" is needed. "p" draws a curve over the words, "free" a second, dashed one. With
+    Only "text" is needed. "score" colours a word; "change" is what it does to a probability, and
+    "unknown" marks it. "p" draws a curve over the words, "free" a second, dashed one. With
     "frames": [{"step", "p": [one a word], "answer"}, …] the curve follows its group's timeline.
 
     When "editable", a click opens a small editor, and the event `edit` carries {"tokens": [texts]}
@@ -32,13 +33,14 @@ def token_strip(
     texts: Sequence[str],
     *,
     scores: Sequence[float | None] | None = None,
+    changes: Sequence[float | None] | None = None,
     unknown: Sequence[bool] | None = None,
     curve: Sequence[float] | None = None,
     free: Sequence[float] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """The value of a strip; every list has one entry a word. `more` are keys of the value."""
-    columns = {"score": scores, "unknown": unknown, "p": curve, "free": free}
+    columns = {"score": scores, "change": changes, "unknown": unknown, "p": curve, "free": free}
     tokens: list[dict[str, Any]] = [{"text": text} for text in texts]
     for name, column in columns.items():
         if column is None:
