@@ -42,7 +42,7 @@ class Config(Settings):
 
     data: str = setting("vi", choices=("vi", "en", "both", "tutorial", "csv"))
     model: str = setting("lstm", choices=("lstm", "gru", "rnn", "bag"))
-    epochs: int = setting(10, low=1, high=300)
+    epochs: int = setting(12, low=1, high=300)
     lr: float = setting(4e-3, low=1e-5, high=0.1)
     batch_size: int = setting(64, low=1, high=512)
     phrases: bool = setting(True)  # learn from the project's list of words and phrases, too
@@ -63,11 +63,11 @@ class Config(Settings):
     spread: float = setting(0.1, low=0.0, high=2.0)
     # Begin with what counting says: in whose company is a word more often, praise's or complaint's?
     counts: bool = setting(True)
-    weight_decay: float = setting(0.01, low=0.0, high=1.0)
+    weight_decay: float = setting(0.1, low=0.0, high=1.0)
     # Ask for a little less than certainty: 1 becomes 1 - smoothing / 2.
-    smoothing: float = setting(0.1, low=0.0, high=0.5)
+    smoothing: float = setting(0.2, low=0.0, high=0.5)
     # The network that is kept is a running mean over about 1 / (1 - averaging) steps.
-    averaging: float = setting(0.99, low=0.0, high=0.999)
+    averaging: float = setting(0.995, low=0.0, high=0.999)
     seed: int = setting(0, low=0, high=2**31 - 1)
 
 
@@ -237,7 +237,8 @@ def train(model: Reader, data: Opinions, config: Config, watch: str = "") -> Ite
             words = torch.where(stripped, bare_ids[batch, :longest], ids[batch, :longest])
             words = hide_words(words, config.word_dropout, rng)
             logits = model(words, lengths[batch])  # (B,)
-            loss = F.binary_cross_entropy_with_logits(logits, labels[batch], pos_weight=balance)
+            target = labels[batch] * (1 - config.smoothing) + 0.5 * config.smoothing
+            loss = F.binary_cross_entropy_with_logits(logits, target, pos_weight=balance)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # recurrent gradients can burst
