@@ -412,7 +412,8 @@ def test_evaluation_agrees_with_counting_by_hand(tiny: Opinions) -> None:
     assert ((result.probabilities > 0.5) != (result.labels == 1)).all()
     assert result.counts.sum() == len(texts)
     assert (result.counts * result.accuracies).sum() == pytest.approx((answers == labels).sum())
-    assert result.groups["vi"] == (len(texts), pytest.approx(result.accuracy))
+    count, accuracy = result.groups["vi"]
+    assert count == len(texts) and accuracy == pytest.approx(result.accuracy)
     assert sum(count for name, (count, _) in result.groups.items() if name != "vi") == len(texts)
 
 
