@@ -239,6 +239,20 @@ def test_a_whole_run_is_judged_and_can_be_taken_away(shared: Page) -> None:
     assert min(sizes.values()) > 200, sizes
 
 
+def test_four_kinds_of_model_are_trained_and_measured(shared: Page) -> None:
+    section(shared, "train")
+    shared.locator("#lstm-epochs input[type=number]").fill("1")
+    shared.keyboard.press("Tab")
+    section(shared, "why")
+    shared.locator("#lstm-compare").click()
+    expect(shared.locator("#lstm-race .values span")).to_have_count(4, timeout=TRAINING_MS)
+    expect(shared.locator("#lstm-compare")).to_be_enabled(timeout=TRAINING_MS)
+    expect(shared.locator("#lstm-gradient .legend button output")).to_have_text(
+        [re.compile(r"\d")] * 3
+    )
+    expect(shared.locator("#lstm-race-lengths .legend button")).to_have_count(4)
+
+
 def test_an_experiment_sets_sentences_and_gates(shared: Page) -> None:
     shared.locator("#lstm-lesson button.label-wrap").first.click()
     shared.locator("#lstm-experiment-forget").click()
