@@ -8,7 +8,7 @@ PY     := $(VENV)/bin/python
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS   ?=
-TWO    := --numprocesses 2 --dist loadfile  # each with an app of its own
+TWO    := --numprocesses 2 --dist worksteal  # each with an app of its own
 
 export GRADIO_ANALYTICS_ENABLED := False
 

@@ -129,10 +129,10 @@ class Spoiler:
             seen.add(alike)
         return places
 
-    def nonsense(self, endpoint: dict[str, Any], place: int, attack: str) -> list[Any]:
-        """All values of an attack for a widget or a text; for a control two of them, in turn."""
+    def nonsense(self, attack: str, *, every: bool) -> list[Any]:
+        """The values of an attack: every one, or two of them, in turn."""
         values = ATTACKS[attack]
-        if self.kinds[endpoint["inputs"][place]] not in CONTROLS or len(values) <= 2:
+        if every or len(values) <= 2:
             return values
         self.turn += 2
         return [values[self.turn % len(values)], values[(self.turn + 1) % len(values)]]
@@ -218,15 +218,26 @@ def test_an_untouched_page_is_answered(spoiler: Spoiler, config: dict[str, Any])
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_spoilt_values_get_a_message(spoiler: Spoiler, config: dict[str, Any], attack: str) -> None:
-    def calls() -> Iterator[Call]:
-        for endpoint in handlers(config):
-            for place in spoiler.places(endpoint):
-                for value in spoiler.nonsense(endpoint, place, attack):
-                    data = spoiler.data(endpoint)
-                    data[place] = value
-                    yield endpoint, data, f"{str(value)[:60]!r} as input {place}", None
+    """Every kind of nonsense to every input of every handler, two values of each kind in turn."""
+    spoiler.send(spoilt(spoiler, config, attack, every=False))
 
-    spoiler.send(calls())
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_every_spoilt_value_gets_a_message(
+    spoiler: Spoiler, config: dict[str, Any], attack: str
+) -> None:
+    """The same with every value."""
+    spoiler.send(spoilt(spoiler, config, attack, every=True))
+
+
+def spoilt(spoiler: Spoiler, config: dict[str, Any], attack: str, *, every: bool) -> Iterator[Call]:
+    for endpoint in handlers(config):
+        for place in spoiler.places(endpoint):
+            for value in spoiler.nonsense(attack, every=every):
+                data = spoiler.data(endpoint)
+                data[place] = value
+                yield endpoint, data, f"{str(value)[:60]!r} as input {place}", None
 
 
 def test_ten_megabytes_get_a_message(spoiler: Spoiler, config: dict[str, Any]) -> None:
