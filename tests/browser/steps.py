@@ -62,11 +62,14 @@ def unfold(panel: Locator) -> None:
     wait_idle(panel.page)
 
 
-def sections(panel: Locator) -> Iterator[str]:
-    """Open the tabs inside a tab one after the other; yields the name of the one now open."""
+def sections(panel: Locator, *, but: str = "#none") -> Iterator[str]:
+    """Open the tabs inside a tab one after the other; yields the name of the one now open.
+
+    but: a selector; the tabs in what it selects are left alone.
+    """
     forget = "document.querySelectorAll('[data-seen]').forEach((e) => delete e.dataset.seen)"
     panel.page.evaluate(forget)
-    unseen = panel.locator("[role=tab]:visible:not([data-seen])")
+    unseen = panel.locator(f"[role=tab]:visible:not([data-seen]):not({but} *)")
     while unseen.count():
         button = unseen.first.element_handle()
         assert button is not None
