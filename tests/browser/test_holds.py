@@ -9,7 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import draw, open_tab
+from tests.browser.steps import draw, open_tab, wait_idle
 from tests.serving import Server
 
 SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.5, 0.55), (0.45, 0.8)]
@@ -42,6 +42,7 @@ def start(page: Page) -> None:
     """Press Train and wait for the first steps."""
     open_tab(page, "cnn")
     page.locator("#cnn-section-train-button").click()
+    wait_idle(page)  # a section that just appeared may not hear a click yet
     page.locator("#cnn-train").click()
     expect(page.locator("#cnn-status")).to_contain_text(re.compile(r"[Ss]tep"), timeout=30_000)
 
