@@ -13,6 +13,7 @@ from demos.kit.errors import guard
 from demos.kit.lesson import lesson
 from demos.kit.permalink import address
 from demos.kit.run import Run
+from demos.kit.training import TOGETHER
 from demos.lstm_layout import Layout
 from demos.lstm_state import HOLDS, MOST_CHARACTERS, script_call, sentence, trained
 from dlcore import lstm, lstm_trace
@@ -115,7 +116,7 @@ def _wire_comparison(tab: Layout) -> None:
         api_name="lstm_compare",
         api_description="Train an LSTM, a GRU, a plain RNN and a bag of words on the same data; "
         "measure gradient against distance, test accuracy, accuracy by length.",
-        concurrency_id="training",
+        **TOGETHER,
         show_progress="hidden",
     )
     tab.compare_stop.click(

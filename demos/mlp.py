@@ -10,6 +10,7 @@ from demos.kit.code_panel import CodePanel
 from demos.kit.errors import guard
 from demos.kit.lesson import lesson
 from demos.kit.run import Run
+from demos.kit.training import TOGETHER
 from demos.mlp_handlers import Handlers
 from demos.mlp_layout import Layout
 from dlcore import mlp
@@ -126,7 +127,7 @@ def _wire_seeds(tab: Layout, on: Handlers) -> None:
         api_name="mlp_seeds",
         api_description="Train with these settings from ten seeds; mean, worst and best by epoch.",
         show_progress="hidden",
-        concurrency_id="training",
+        **TOGETHER,
     )
     tab.seeds_stop.click(
         guard(on.seeds_stopped), None, shown[:3], cancels=[running], queue=False, **_HIDDEN

@@ -9,21 +9,19 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from dlcore.text import MOST_TOKENS, PAD, UNKNOWN, Vocabulary
 
 
-def to_ids(vocabulary: Vocabulary, texts: Sequence[str], pairs: bool) -> tuple[Tensor, Tensor]:
-    """Texts -> ids (B, T, K) padded with PAD, and lengths (B,). K: the word and, with pairs, its
-    pair with the word before it. What is longer than MOST_TOKENS is cut off there."""
-    rows = [torch.tensor(vocabulary.encode(text)[:MOST_TOKENS]) for text in texts]
+def to_ids(vocabulary: Vocabulary, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Texts -> ids (B, T, 3) padded with PAD, and lengths (B,): of every token the number of its
+    word, of its root, and of its pair with the word before it. What is longer than MOST_TOKENS is
+    cut off there."""
+    of = (vocabulary.encode, vocabulary.encode_roots, vocabulary.encode_pairs)
+    rows = [torch.tensor([encode(text)[:MOST_TOKENS] for encode in of]).T for text in texts]
     lengths = torch.tensor([len(row) for row in rows])
-    ids = torch.full((len(rows), int(lengths.max()), 2 if pairs else 1), PAD)
-    for n, (row, text) in enumerate(zip(rows, texts, strict=True)):
-        ids[n, : len(row), 0] = row
-        if pairs:
-            ids[n, : len(row), 1] = torch.tensor(vocabulary.encode_pairs(text)[: len(row)])
-    return ids, lengths
+    return pad_sequence(rows, batch_first=True, padding_value=PAD), lengths
 
 
 def by_length(lengths: Tensor, batch_size: int, rng: torch.Generator) -> list[Tensor]:
@@ -39,20 +37,28 @@ def by_length(lengths: Tensor, batch_size: int, rng: torch.Generator) -> list[Te
 
 
 def hide_words(ids: Tensor, share: float, rng: torch.Generator) -> Tensor:
-    """ids (B, T, K) with a random share of the words unknown, and so the pairs they are in."""
-    hidden = torch.rand(ids.shape[:2], generator=rng) < share  # (B, T)
-    ids = ids.clone()
-    ids[:, :, 0][hidden & (ids[:, :, 0] != PAD)] = UNKNOWN
-    if ids.shape[2] > 1:
-        broken = hidden | torch.cat([hidden[:, :1], hidden[:, :-1]], dim=1)  # it, or the one before
-        ids[:, :, 1][broken] = PAD
-    return ids
+    """ids (B, T, 3) with a random share of the words unknown, and so the pairs they are in.
+
+    Of half of them the root stays: that is all there is to know of many a new word.
+    """
+    chance = torch.rand(ids.shape[:2], generator=rng)  # (B, T)
+    hidden = chance < share
+    broken = hidden | torch.cat([hidden[:, :1], hidden[:, :-1]], dim=1)  # it, or the one before
+    words, roots, pairs = ids.unbind(dim=2)
+    return torch.stack(
+        [
+            words.where(~hidden | (words == PAD), torch.tensor(UNKNOWN)),
+            roots.where(chance >= share / 2, torch.tensor(PAD)),
+            pairs.where(~broken, torch.tensor(PAD)),
+        ],
+        dim=2,
+    )
 
 
 def count_ratios(ids: Tensor, labels: Tensor, size: int) -> Tensor:
     """(size,): by how much more often each number stands in praise than in complaint, as a log.
 
-    ids (N, T, K), labels (N,). This ratio of counts, smoothed by one, is what naive Bayes knows of
+    ids (N, T, 3), labels (N,). This ratio of counts, smoothed by one, is what naive Bayes knows of
     a word (Wang & Manning, "Baselines and bigrams", 2012). Padding and unknown get 0.
     """
     ratio = torch.zeros(size)

@@ -54,6 +54,7 @@ class Config(Settings):
     diacritics: bool = setting(True)  # off: "dở" and "do" are one word
     # Neighbours met at least so often in training get a vector together ("thất vọng"); 0: none.
     pairs: int = setting(2, low=0, high=20)
+    roots: bool = setting(True)  # a word's first letters get a vector, too: unknown words have kin
     dropout: float = setting(0.4, low=0.0, high=0.9)  # of a word's vector and of the last state
     # Share of words hidden from each step: nothing else teaches what "unknown" is like.
     word_dropout: float = setting(0.3, low=0.0, high=0.9)
@@ -80,6 +81,7 @@ TUTORIAL = Config(
     epochs=50,
     batch_size=5,
     pairs=0,
+    roots=False,
     dropout=0.0,
     word_dropout=0.0,
     bare_share=0.0,
@@ -146,11 +148,11 @@ class Reader(nn.Module):
         self.register_buffer("words", torch.from_numpy(words.copy()))
 
     def embed(self, ids: Tensor) -> Tensor:
-        """ids (B, T, K): K numbers a token -> the sum of their vectors (B, T, E)."""
+        """ids (B, T, 3): three numbers a token -> the sum of their vectors (B, T, E)."""
         return self.embedding(ids).sum(dim=2)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """ids (B, T, K) padded with PAD, lengths (B,) ≥ 1 -> logits (B,)."""
+        """ids (B, T, 3) padded with PAD, lengths (B,) ≥ 1 -> logits (B,)."""
         vectors = self.dropout(self.embed(ids))  # (B, T, E)
         return self.head(self.dropout(self.read(vectors, lengths))).squeeze(1)
 
@@ -176,7 +178,11 @@ def build(config: Config, texts: Sequence[str]) -> Reader:
     """A new reader for the words of these texts; the seed decides its first weights."""
     known = [*texts, *(bare(text) for text in texts)] if config.bare_share else texts
     vocabulary = learn_vocabulary(
-        known, split=config.tokens, diacritics=config.diacritics, least_pair=config.pairs
+        known,
+        split=config.tokens,
+        diacritics=config.diacritics,
+        least_pair=config.pairs,
+        roots=config.roots,
     )
     torch.manual_seed(config.seed)
     return Reader(config, vocabulary)
@@ -192,8 +198,8 @@ def restore(state: Mapping[str, Tensor | np.ndarray], config: Config) -> Reader:
 
 
 def encode(model: Reader, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Texts -> ids (B, T, K) padded with PAD, and lengths (B,), as `model` takes them."""
-    return to_ids(model.vocabulary, texts, model.config.pairs > 0)
+    """Texts -> ids (B, T, 3) padded with PAD, and lengths (B,), as `model` takes them."""
+    return to_ids(model.vocabulary, texts)
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,7 @@ def train(model: Reader, data: Opinions, config: Config, watch: str = "") -> Ite
     labels = torch.from_numpy(data.labels[data.train]).float()  # (N,)
     praise = labels.sum().clamp(1, len(labels) - 1)
     balance = (len(labels) - praise) / praise  # as if there were as much praise as complaint
-    ids, lengths = encode(model, texts)  # (N, T, K), (N,)
+    ids, lengths = encode(model, texts)  # (N, T, 3), (N,)
     bare_ids, _ = encode(model, [bare(text) for text in texts]) if config.bare_share else (ids, 0)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
@@ -283,7 +289,10 @@ class Mean:
             mean.lerp_(new, share)
 
     def state(self) -> dict[str, np.ndarray]:
-        return {name: value.numpy().copy() for name, value in self.model.state_dict().items()}
+        """A copy. The words' vectors, nearly all of it, in half the digits: they lose nothing."""
+        state = {name: value.numpy().copy() for name, value in self.model.state_dict().items()}
+        state["embedding.weight"] = state["embedding.weight"].astype(np.float16)
+        return state
 
     def keep(self) -> None:
         """The learner becomes the mean."""
@@ -333,7 +342,7 @@ def predict_growing(model: Reader, text: str) -> np.ndarray:
     """
     ids, lengths = encode_checked(model, text)
     length = int(lengths)
-    beginnings = ids.expand(length, -1, -1).clone()  # (T, T, K)
+    beginnings = ids.expand(length, -1, -1).clone()  # (T, T, 3)
     beginnings[torch.ones(length, length).triu(1).bool()] = PAD  # row t ends with word t
     training = model.training
     model.eval()

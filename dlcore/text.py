@@ -15,6 +15,7 @@ from functools import lru_cache
 
 PAD, UNKNOWN = 0, 1
 MOST_TOKENS = 200
+ROOT = 5  # letters
 # A word (with its apostrophes and inner hyphens), else a smiley, else one emoji.
 _TOKEN = re.compile(
     r"[^\W_]+(?:['’\-][^\W_]+)*"
@@ -88,12 +89,22 @@ def key(token: str, diacritics: bool = True) -> str:
     return word if diacritics else bare(word)
 
 
+def root(word: str) -> str:
+    """What a word shares with its kin: "disappointing", "disappointed" -> "disap-"; "dở" -> "do-".
+
+    The first letters without their marks; "" for a word that is as short and as bare as that.
+    """
+    first = bare(word)[:ROOT]
+    return "" if first == word else f"{first}-"
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The words that have a number: `words[n]` is word n; 0 and 1 are padding and unknown.
 
     Two words that often stand side by side may have a number together ("thất vọng",
-    "not worth"): such a pair is written with a space between them.
+    "not worth"): such a pair is written with a space between them. So may the root of a word,
+    written with a hyphen after it: of a word that is not known it says what it is akin to.
     """
 
     words: tuple[str, ...]
@@ -124,6 +135,10 @@ class Vocabulary:
         pairs = [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]
         return [PAD, *(self.number.get(pair, PAD) for pair in pairs)]
 
+    def encode_roots(self, text: str) -> list[int]:
+        """For every token the number of its root, PAD if that has none."""
+        return [self.number.get(root(word), PAD) for word in self.keys(text)] or [PAD]
+
     def to_bytes(self) -> bytes:
         return "\n".join(self.words).encode()
 
@@ -139,8 +154,9 @@ def learn_vocabulary(
     diacritics: bool = True,
     least: int = 1,
     least_pair: int = 0,
+    roots: bool = False,
 ) -> Vocabulary:
-    """The words that occur at least `least` times, the most frequent first; then the pairs.
+    """The words that occur at least `least` times, the most frequent first; then pairs and roots.
 
     least_pair: how often two neighbours must meet to get a number together; 0: never.
     """
@@ -152,6 +168,8 @@ def learn_vocabulary(
     if least_pair:
         pairs.update(f"{a} {b}" for row in rows for a, b in zip(row, row[1:], strict=False))
     known += [pair for pair, count in sorted(pairs.items(), key=_by_count) if count >= least_pair]
+    if roots:
+        known += sorted({root(word) for word in words} - {"", *known})
     return Vocabulary((*empty.words, *known), split, diacritics)
 
 

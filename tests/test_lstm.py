@@ -42,10 +42,11 @@ from dlcore.text import (
     bare,
     key,
     learn_vocabulary,
+    root,
     tokens,
 )
 
-BUNDLED_VI, BUNDLED_EN = 0.86, 0.77  # what it reached; the aim is 0.90 and 0.88
+BUNDLED_VI, BUNDLED_EN = 0.90, 0.88
 TINY = Config(epochs=3, lr=1e-2, phrases=False)
 KINDS = list(itertools.product(("lstm", "gru", "rnn", "bag"), (False, True)))
 TEXTS = [
@@ -294,7 +295,8 @@ def test_batches_hold_every_sentence_once_and_little_padding() -> None:
 
 
 def test_hidden_words_are_unknown_and_their_pairs_gone() -> None:
-    ids = torch.tensor([[[5, 0], [6, 7], [8, 9]], [[5, 0], [0, 0], [0, 0]]]).repeat(400, 1, 1)
+    rows = [[[5, 3, 0], [6, 4, 7], [8, 3, 9]], [[5, 3, 0], [0, 0, 0], [0, 0, 0]]]
+    ids = torch.tensor(rows).repeat(400, 1, 1)
     hidden = hide_words(ids, 0.3, torch.Generator().manual_seed(0))
     gone = hidden[..., 0] == UNKNOWN
     assert gone[ids[..., 0] != PAD].float().mean() == pytest.approx(0.3, abs=0.04)
@@ -302,8 +304,23 @@ def test_hidden_words_are_unknown_and_their_pairs_gone() -> None:
     whole = hidden[::2]
     for n in (1, 2):
         broken = (whole[:, n, 0] == UNKNOWN) | (whole[:, n - 1, 0] == UNKNOWN)
-        assert torch.equal(whole[:, n, 1] == PAD, broken)
+        assert torch.equal(whole[:, n, 2] == PAD, broken)
+    rootless = whole[..., 1] == PAD
+    assert rootless[whole[..., 0] == UNKNOWN].float().mean() == pytest.approx(0.5, abs=0.06)
+    assert not rootless[whole[..., 0] != UNKNOWN].any()
     assert torch.equal(hide_words(ids, 0.0, torch.Generator()), ids)
+
+
+def test_roots_are_what_kin_share() -> None:
+    assert root("disappointing") == root("disappointed") == "disap-"
+    assert root("dở") == "do-" and root("do") == "" and root("good") == ""
+    known = learn_vocabulary(["a disappointing end", "dở"], roots=True)
+    assert known.encode("disappointed") == [UNKNOWN]
+    assert known.encode_roots("disappointed dở end x") == [
+        known.number["disap-"], known.number["do-"], PAD, PAD
+    ]  # fmt: skip
+    assert learn_vocabulary(["disappointing"]).encode_roots("disappointed") == [PAD]
+    assert known.encode_roots("") == [PAD]
 
 
 def test_counted_ratios_are_naive_bayes_by_hand() -> None:
@@ -361,7 +378,8 @@ def test_the_watched_sentence_is_read_by_the_network_of_that_moment(tiny: Opinio
     for snapshot in (snapshots[0], snapshots[-1]):
         assert isinstance(snapshot, Snapshot)
         then = restore(snapshot.state, TINY)
-        np.testing.assert_allclose(snapshot.watched, trace(then, TEXTS[1]).probabilities, atol=1e-6)
+        # The state keeps the words' vectors in half the digits.
+        np.testing.assert_allclose(snapshot.watched, trace(then, TEXTS[1]).probabilities, atol=1e-3)
     assert not np.array_equal(snapshots[0].watched, snapshots[-1].watched)
     assert [e.snapshot.watched.size for e in train(model, tiny, TINY) if e.snapshot][0] == 0
 
@@ -467,7 +485,8 @@ def test_the_bundled_reader_knows_the_plainest_opinions(
 
 def test_the_bundled_reader_is_an_lstm_whose_state_can_be_seen(bundled: Reader) -> None:
     assert bundled.config.model == "lstm"
-    assert sum(value.numel() for value in bundled.parameters()) < 2_000_000
+    assert sum(value.numel() for value in bundled.parameters()) < 3_000_000
+    assert BUNDLED.stat().st_size < 10_000_000  # hosts refuse larger files
     seen = trace(bundled, "Món ăn ngon nhưng phục vụ quá tệ")
     assert seen.cell is not None and seen.probabilities[2] > seen.probabilities[-1]
 

@@ -251,3 +251,12 @@ def test_words_in_files_are_read_from_one_place() -> None:
         if vietnamese.search(path.read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+def test_events_that_share_a_queue_share_its_length(app: gr.Blocks) -> None:
+    """Of events with one concurrency_id Gradio takes the lowest limit, and the default is 1."""
+    limits: dict[str, set[Any]] = {}
+    for event in app.fns.values():
+        limits.setdefault(event.concurrency_id, set()).add(event.concurrency_limit)
+    assert limits["training"] == {16}
+    assert {name: found for name, found in limits.items() if len(found) > 1} == {}

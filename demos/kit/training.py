@@ -25,7 +25,9 @@ from dlcore.jobs import Stream, stream
 _EARLIER_RUNS = 5  # overlaid behind the newest one
 # Drawing takes a browser 20 ms, without a graphics card from the very cores that train.
 _TELL_EVERY_S = 0.5
-_AT_ONCE = 16  # runs that may wait or train together; Gradio queues the rest
+# Runs that may wait or train together; Gradio queues the rest. For every event that trains: events
+# that share an id share the lowest limit, and the default is 1.
+TOGETHER: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 16}
 
 Picture = Callable[[Run], Any]
 Prepare = Callable[..., tuple[Any, ...]]
@@ -137,11 +139,7 @@ class TrainingPanel:
         results = [self.state, self.record, self.earlier]
         values = [*self.form.components, *self.extras]
         names = [*self.form.names, *(f"extra_{i}" for i, _ in enumerate(self.extras, start=1))]
-        running: dict[str, Any] = {
-            "concurrency_id": "training",
-            "concurrency_limit": _AT_ONCE,
-            "show_progress": "hidden",
-        }
+        running = {**TOGETHER, "show_progress": "hidden"}
         self.finished = self.train.click(
             guard(self._train, names=names),
             [self.earlier, *values],
