@@ -4,8 +4,8 @@ A recurrent network keeps one state and updates it with every word it reads. A p
 within a few words; the LSTM (Hochreiter & Schmidhuber, "Long short-term memory", 1997; the forget
 gate is Gers' of 2000) carries a cell that is only ever scaled and added to, and three gates that
 decide what to drop, what to write and what to show. Look at `LSTMCellByHand`: six lines that are
-the whole idea; and at `Reader.forward`: sentences of different lengths are packed, so that padding
-is never read and a sentence gets the same answer alone and in any company.
+the whole idea; and at `Reader.read`: sentences of different lengths share a batch, yet what pads
+the short ones never counts, so that a sentence gets the same answer alone and in any company.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
