@@ -130,12 +130,10 @@ class Spoiler:
         return places
 
     def nonsense(self, attack: str, *, every: bool) -> list[Any]:
-        """The values of an attack: every one, or two of them, in turn."""
+        """The values of an attack: every one, or the next in turn."""
         values = ATTACKS[attack]
-        if every or len(values) <= 2:
-            return values
-        self.turn += 2
-        return [values[self.turn % len(values)], values[(self.turn + 1) % len(values)]]
+        self.turn += 1
+        return values if every else [values[self.turn % len(values)]]
 
     def send(self, calls: Iterable[Call]) -> list[Answer]:
         """Calls, several at a time; a training is left at once, and its session with it."""
@@ -218,7 +216,7 @@ def test_an_untouched_page_is_answered(spoiler: Spoiler, config: dict[str, Any])
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_spoilt_values_get_a_message(spoiler: Spoiler, config: dict[str, Any], attack: str) -> None:
-    """Every kind of nonsense to every input of every handler, two values of each kind in turn."""
+    """Every kind of nonsense to every input of every handler, the values of a kind in turn."""
     spoiler.send(spoilt(spoiler, config, attack, every=False))
 
 
