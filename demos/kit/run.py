@@ -19,6 +19,7 @@ class Run:
     id: unique, so that widgets know a new run from the old one; config: the topic's Config;
     arguments: what the job was given, the config among it;
     events: every Progress received, without its snapshot; snapshot: the newest one, or None;
+    kept: the newest one that carries the model's state, where not every one does;
     whole: whether `frames` gives every frame, for a page that did not follow the run;
     ended: "" while it runs, else "done", "stopped" or "budget".
     """
@@ -28,6 +29,7 @@ class Run:
         self.config, self.arguments = config, arguments or (config,)
         self.events: list[Progress] = []
         self.snapshot: Any = None
+        self.kept: Any = None
         self.ended = ""
         self.whole = False
         self.started = time.monotonic()
@@ -42,7 +44,7 @@ class Run:
         """
         run = Run(config, arguments)
         known = getattr(self.snapshot, "step", self.latest.step)
-        run.id, run.snapshot = self.id, self.snapshot
+        run.id, run.snapshot, run.kept = self.id, self.snapshot, self.kept
         run.events = [event for event in self.events if event.step <= known]
         run._frames = {name: list(frames) for name, frames in self._frames.items()}
         run.started = time.monotonic() - self.elapsed_s
@@ -61,6 +63,8 @@ class Run:
     def add(self, progress: Progress) -> None:
         if progress.snapshot is not None:
             self.snapshot = progress.snapshot
+            if getattr(progress.snapshot, "state", None) is not None:
+                self.kept = progress.snapshot
         self.events.append(dataclasses.replace(progress, snapshot=None))
         if len(self.events) > _MOST_EVENTS:
             self.events = self.events[:-1:2] + self.events[-1:]
