@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from demos.kit import code_panel, shell, training
+from demos.kit import shell, training
 from demos.kit.early import EarlyScript
 from demos.kit.language import LOCALES, book, localise
 from demos.kit.permalink import address
@@ -27,7 +27,6 @@ TABS = ("perceptron", "mlp", "cnn", "lstm")
 
 MAX_UPLOAD = "5mb"
 OPEN_PAGES = 500  # sessions whose state is kept; the least used goes first
-WAITING = 100  # events that may queue before newcomers are told to come back
 
 
 def build_app() -> gr.Blocks:
@@ -35,7 +34,6 @@ def build_app() -> gr.Blocks:
     for registry in (book, address):
         registry.clear()
     training.offers.clear()
-    code_panel.machines.clear()
     with shell.App(
         title="Deep learning, live",
         analytics_enabled=False,
@@ -70,7 +68,7 @@ def launch(
     words = Mount(f"/{STATIC_URL}/locales", StaticFiles(directory=LOCALES))
     files = Mount(f"/{STATIC_URL}", StaticFiles(directory=FOLDER))
     early = Middleware(EarlyScript, script=shell.first_script())
-    return app.queue(max_size=WAITING, api_open=False).launch(
+    return app.launch(
         server_name=host,
         server_port=port,
         mcp_server=mcp,

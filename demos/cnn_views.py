@@ -109,11 +109,9 @@ def gets(image: Tensor | None) -> dict[str, Any] | None:
 
 
 def filmstrip(run: Run) -> Any:
-    """The first layer's kernels over time, about twice a second."""
+    """The first layer's kernels over time, as often as the page is told."""
 
-    def frame(snapshot: cnn.Snapshot) -> dict[str, Any] | None:
-        if len(run.events) % 5 != 1 and not snapshot.evaluation and not run.ended:
-            return None
+    def frame(snapshot: cnn.Snapshot) -> dict[str, Any]:
         return {"images": diverging_images(snapshot.kernels)["images"]}
 
     return _recorded(run, "kernels", frame, palette="diverging")

@@ -6,6 +6,7 @@ import inspect
 import io
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,57 +55,62 @@ class CodePanel:
     ) -> None:
         self.topic, self.module, self.form = topic, module, form
         self.weights, self.call = weights, call or (lambda run: ("", "job(config)"))
-        named = {_title(part): inspect.getsource(part) for part in sources}
-        with localise(gr.Accordion(open=False, elem_id=f"{topic}-code"), label="kit.code.title"):
+        self.sources = list(sources)
+        panel = localise(gr.Accordion(open=False, elem_id=f"{topic}-code"), label="kit.code.title")
+        with panel:
             localise(gr.Markdown(), value="kit.code.intro")
-            with gr.Tabs():
-                for title, code in named.items():
-                    with gr.Tab(title):
-                        Source(source(title, code))
-                with localise(gr.Tab(), label="kit.code.machine"):
-                    self.machine = gr.JSON(show_label=False, elem_id=f"{topic}-machine")
+            self.source = Source(elem_id=f"{topic}-source")
+            self.machine = localise(
+                gr.JSON(elem_id=f"{topic}-machine", max_height=300), label="kit.code.machine"
+            )
             with gr.Row(elem_classes="dl-buttons"):
+                self._file = gr.DownloadButton(elem_id=f"{topic}-file", visible="hidden")
                 self._download("script", self._script, [record, *form.components], form.names)
                 self._download("weights", self._weights, [record], [])
                 self._download("csv", self._csv, [record], [])
                 self._download("png", self._figure("png"), [record], [])
                 self._download("svg", self._figure("svg"), [record], [])
+        quiet: dict[str, Any] = {
+            "show_progress": "hidden", "api_visibility": "private", "queue": False
+        }  # fmt: skip
+        panel.expand(guard(self._unfolded, names=form.names), form.components, [self.source, self.machine], **quiet)
         gr.on(
             [component.change for component in form.components],
-            self._describe,
+            guard(self._describe, names=form.names),
             form.components,
             self.machine,
-            show_progress="hidden",
-            api_visibility="private",
             trigger_mode="always_last",
-            queue=False,
+            **quiet,
         )
-        machines.append((self.machine, form))
+
+    def _unfolded(self, *values: Any) -> tuple[Any, Any]:
+        """What the unfolded panel shows. Asked for then: most pages never unfold it."""
+        return _read(tuple(self.sources)), self._describe(*values)
 
     def _describe(self, *values: Any) -> Any:
         try:
             config = self.form.config(values)
         except SettingError:  # a number half typed; Train says what is wrong with it
             return gr.skip()
-        return machine_and_settings(dataclasses.asdict(config))
+        return {"settings": dataclasses.asdict(config), "machine": describe()}
 
     def _download(
         self, name: str, make: Callable[..., str], inputs: list[Any], names: Sequence[str]
     ) -> None:
         topic = self.topic
-        file_id = f"{topic}-file-{name}"
         button = localise(
             gr.Button(size="sm", elem_id=f"{topic}-download-{name}"), value=f"kit.code.{name}"
         )
-        file = gr.DownloadButton(elem_id=file_id, visible="hidden", interactive=True)
         button.click(
             guard(make, names=["record", *names][1:]),
             inputs,
-            file,
+            self._file,
             api_name=f"{topic}_download_{name}",
             api_description=f"The last run of the tab {topic} as a file: {name}.",
             show_progress="hidden",
-        ).success(None, None, None, js=_CLICK.format(id=file_id), api_visibility="private")
+        ).success(
+            None, None, None, js=_CLICK.format(id=f"{topic}-file"), api_visibility="private"
+        )
 
     def _script(self, record: Run | None, *values: Any) -> str:
         run = record if isinstance(record, Run) else None
@@ -135,17 +141,10 @@ class CodePanel:
         return figure
 
 
-machines: list[tuple[Any, SettingsForm[Any]]] = []  # filled in when a page opens
-
-
-def machine_and_settings(values: dict[str, Any]) -> dict[str, Any]:
-    """What a number on the page depends on, besides the code."""
-    return {"settings": values, "machine": describe()}
-
-
-def opened() -> list[dict[str, Any]]:
-    """The machine tab of every code panel, with default settings."""
-    return [machine_and_settings(dataclasses.asdict(form.opening)) for _, form in machines]
+@cache
+def _read(sources: tuple[Any, ...]) -> dict[str, Any]:
+    """The value of a Source widget for these classes and functions."""
+    return {"parts": [source(_title(part), inspect.getsource(part)) for part in sources]}
 
 
 def _title(source: Any) -> str:

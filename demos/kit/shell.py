@@ -1,18 +1,22 @@
 """The frame around the tabs: title, language, light and dark, what happens when a page opens."""
 
 import contextvars
+import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
-from demos.kit import code_panel, training
+from demos.kit import training
 from demos.kit.keep import keeper
 from demos.kit.language import DEFAULT, LANGUAGES, book, localise, preferred, say, session_language
 from demos.kit.permalink import address
 from demos.widgets.base import STATIC_URL
+
+WAITING = 100  # events that may queue before newcomers are told to come back
 
 log = logging.getLogger("demos")
 _LONGEST_TEXT = 1_000_000
@@ -27,6 +31,14 @@ class App(gr.Blocks):
 
     Handlers guard themselves; what a component cannot even read fails before any handler runs.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        remember_signatures()
+        super().__init__(**kwargs)
+
+    def queue(self, *args: Any, **kwargs: Any) -> gr.Blocks:
+        # Gradio calls this at first, when it costs nothing; with all tabs built it takes a while.
+        return super().queue(*args, **{"max_size": WAITING, "api_open": False, **kwargs})
 
     async def process_api(self, block_fn: Any, *args: Any, **kwargs: Any) -> Any:
         _lang.set(session_language.get(kwargs.get("request")))
@@ -54,6 +66,23 @@ class App(gr.Blocks):
             if isinstance(answer, dict) and answer.get("props") == {"__type__": "update"}:
                 del answer["props"]
         return answers
+
+
+def remember_signatures() -> None:
+    """Let `inspect` know the signature of every kind of component, as PEP 362 provides for.
+
+    Gradio asks for it each time it makes a component or describes one to a page: thousands of
+    times before the first page, and hundreds for each one after.
+    """
+    for kind in _kinds(Block):
+        init: Any = inspect.unwrap(kind.__init__)
+        init.__signature__ = inspect.signature(init)
+
+
+def _kinds(kind: type) -> Iterator[type]:
+    for narrower in kind.__subclasses__():
+        yield narrower
+        yield from _kinds(narrower)
 
 
 def _too_large(value: Any) -> bool:
@@ -140,7 +169,6 @@ class Header:
             queue=False,
         )
         offers = [button for _, button in training.offers]
-        machines = [machine for machine, _ in code_panel.machines]
 
         def opened(lang: Any, given: Any, request: gr.Request) -> dict[Any, Any]:
             chosen = lang if lang in LANGUAGES else preferred(request)
@@ -156,7 +184,6 @@ class Header:
                 changes += zip(book.components, book.updates(chosen), strict=True)
             for component, update in changes:
                 updates[component] = {**updates.get(component, {}), **update}
-            updates |= dict(zip(machines, code_panel.opened(), strict=True))
             return updates
 
         app.load(
@@ -171,7 +198,6 @@ class Header:
                         *address.components,
                         *offers,
                         *book.components,
-                        *machines,
                     ]
                 }.values()
             ),

@@ -23,8 +23,6 @@ from demos.widgets.timeline import Timeline
 from dlcore.jobs import Stream, stream
 
 _EARLIER_RUNS = 5  # overlaid behind the newest one
-# Drawing takes a browser 20 ms, without a graphics card from the very cores that train.
-_TELL_EVERY_S = 0.5
 # Runs that may wait or train together; Gradio queues the rest. For every event that trains: events
 # that share an id share the lowest limit, and the default is 1.
 TOGETHER: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 16}
@@ -77,6 +75,8 @@ class TrainingPanel:
     form: the settings; job: a generator function of dlcore, Config -> Iterator[Progress].
     extras: further inputs of Train; prepare(config, *their values): the job's arguments.
     panels: which curves share a chart, as [["loss", "test_loss"], ["accuracy"]].
+    tell_every_s: how often the page hears of a run. Drawing takes a browser 20 ms each time, without
+    a graphics card from the very cores that train: oftener only for a picture that moves.
 
     state: what the tab keeps of the last finished run (see `connect`); None before the first.
     record: the Run itself, for downloads. earlier: charts of former runs. All are gr.State.
@@ -93,9 +93,11 @@ class TrainingPanel:
         panels: Sequence[Sequence[str]] = (),
         extras: Sequence[Any] = (),
         prepare: Prepare = lambda config: (config,),
+        tell_every_s: float = 0.5,
     ) -> None:
         self.topic, self.form, self.job, self.budget_s = topic, form, job, budget_s
         self.extras, self.prepare = list(extras), prepare
+        self.tell_every_s = tell_every_s
         self.panels = [list(panel) for panel in panels]
         self.state, self.record, self.earlier = gr.State(), gr.State(), gr.State([])
         with gr.Row(elem_classes="dl-buttons"):
@@ -226,7 +228,7 @@ class TrainingPanel:
                 if begun and progress is not previous:  # a repeat only says "still here"
                     run.add(progress)
                 previous = progress
-                if time.monotonic() - told >= _TELL_EVERY_S:
+                if time.monotonic() - told >= self.tell_every_s:
                     told = time.monotonic()
                     state = "running" if begun else "waiting"
                     yield _news(self._live(run, before, state), shown)

@@ -1,17 +1,31 @@
 """What every live widget has in common: JSON in, a picture drawn in the browser, events out."""
 
 import base64
+from abc import ABCMeta
 from pathlib import Path
 from typing import Any, ClassVar
 
 import gradio as gr
 import numpy as np
+from gradio.component_meta import updateable
 
 STATIC_URL = "dl"  # where the app serves this folder, relative to the page
 FOLDER = Path(__file__).parent
 
 
-class Widget(gr.HTML):
+class _Quiet(type(gr.HTML)):  # type: ignore[misc]
+    """Makes component classes as Gradio does, without writing a .pyi file beside each of them.
+
+    That file is for Gradio's own list of events, which no widget adds to, and costs 10 ms a class.
+    """
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> Any:
+        if "__init__" in attrs:
+            attrs["__init__"] = updateable(attrs["__init__"])
+        return ABCMeta.__new__(cls, name, bases, attrs)
+
+
+class Widget(gr.HTML, metaclass=_Quiet):
     """A `gr.HTML` whose value is JSON and whose picture is drawn by `script`.js.
 
     value: what the .js file draws; see its own docstring for the shape.

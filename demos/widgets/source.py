@@ -12,16 +12,17 @@ _KINDS = {tokenize.STRING: "string", tokenize.NUMBER: "number", tokenize.COMMENT
 
 
 class Source(Widget):
-    """value = {"name": what the code is, "pieces": [[kind, text], …]}; see `source`.
-
-    kind: "keyword", "string", "number", "comment", "name" (of what is being defined) or "".
-    """
+    """value = {"parts": [source(name, code), …]}: one part is read at a time, chosen by its name."""
 
     script: ClassVar[str] = "source"
 
 
 def source(name: str, code: str) -> dict[str, Any]:
-    """The value for a piece of Python that stands on its own. Its texts joined are `code`."""
+    """A piece of Python that stands on its own: {"name", "pieces": [[kind, text], …]}.
+
+    kind: "keyword", "string", "number", "comment", "name" (of what is being defined) or "". The
+    texts joined are `code`.
+    """
     pieces: list[list[str]] = []
     for kind, text in _coloured(code):
         if pieces and pieces[-1][0] == kind:
