@@ -3,6 +3,7 @@
 import {
   canvasOf, diverging, frameOf, isDark, keyed, node, start, unpack, walk, words,
 } from "./common.js";
+import { tiles } from "./sheets.js";
 
 const GAP = 6;
 const SMALLEST = { pick: 44, look: 26 }; // CSS pixels: a finger must be able to hit what it picks
@@ -12,12 +13,13 @@ export function mount(host) {
   const grid = node("div", { class: "grid" });
   const hint = node("div", { class: "hint" });
   canvasOf(host).append(grid, hint);
-  const state = { focus: 0 };
+  const state = { focus: 0, decoded: null };
   if (host.props.pick) listen(host, grid, state);
 
-  start(host, () => {
+  const redraw = start(host, () => {
     const value = { ...(host.props.value || {}), ...(frameOf(host.props) ?? {}) };
-    const packed = value.images ? unpack(value.images) : { shape: [0, 1, 1], data: [] };
+    const packed = picturesOf(value, state, redraw);
+    if (!packed) return;
     const [count, height, width, channels = 1] = packed.shape;
     const pick = Boolean(host.props.pick);
     state.ids = value.ids;
@@ -46,6 +48,18 @@ export function mount(host) {
       cell.setAttribute("aria-pressed", String(value.picked === i));
     });
   });
+}
+
+/* { shape, data } of what is to be shown; while a sheet is decoded, the one before it, or null. */
+function picturesOf(value, state, redraw) {
+  if (value.images) return unpack(value.images);
+  if (!value.sheet) return { shape: [0, 1, 1], data: [] };
+  const ready = tiles(value, (pictures) => {
+    state.decoded = pictures;
+    redraw();
+  });
+  if (ready) state.decoded = ready;
+  return state.decoded;
 }
 
 /* As many columns as fit, or a few less when the rows then come out full. */

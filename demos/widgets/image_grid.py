@@ -1,12 +1,21 @@
 """Small pictures in a grid: mistakes, kernels, samples, over time."""
 
+import base64
+import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from PIL import Image
 
 from demos.widgets.base import Widget, pack
+
+# 600 of them, five a second for two minutes, are 4.8 MB when sent as text
+MOST_BYTES = 6000
+_QUALITIES = (40, 12, 4)  # of a sheet too noisy to be sent without loss
+_SHADES = 16
 
 
 class ImageGrid(Widget):
@@ -15,9 +24,10 @@ class ImageGrid(Widget):
     value = {"images": pack(u1 array (N, H, W) or (N, H, W, 3)), "captions": ["7 → 1", …],
              "marks": ["wrong" | "right" | "muted" | "", …], "columns": 10, "picked": 3,
              "palette": "ink" (paper … ink) | "grey" (black … white) | "diverging" (zero at 128)}
-    Only "images" is needed. With "frames": [{"step", "images", "captions"?, …}] instead, the grid
-    follows its group's timeline; keys beside "frames" hold for all of them. `images` and
-    `diverging_images` below build a value or a frame from an array.
+    Only "images" is needed; pictures that are streamed go as a `sheet` in its place. With
+    "frames": [{"step", "images" or a sheet, "captions"?, …}] instead, the grid follows its group's
+    timeline; keys beside "frames" hold for all of them. `images`, `sheet` and `diverging_images`
+    below build a value or a frame from an array.
 
     ImageGrid(pick=True) makes the cells buttons; the event `pick` carries {"index", "id"}, the id
     from a list "ids" beside the images, which may be scrubbed with them. Also as keywords:
@@ -30,17 +40,87 @@ class ImageGrid(Widget):
 
 def images(array: ArrayLike, *, captions: Sequence[str] = (), **more: Any) -> dict[str, Any]:
     """Pictures (N, H, W) or (N, H, W, 3): uint8 as they are, floats in [0, 1] (else clipped)."""
-    pixels = np.asarray(array)
+    pixels = _bytes(array)
     if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[3] != 3):
         raise ValueError(f"pictures must be (N, H, W) or (N, H, W, 3), not {pixels.shape}")
-    if pixels.dtype != np.uint8:
-        pixels = (np.nan_to_num(pixels).clip(0, 1) * 255).round().astype(np.uint8)
     value: dict[str, Any] = {"images": pack(pixels, "u1"), **more}
     if captions:
         if len(captions) != len(pixels):
             raise ValueError(f"{len(captions)} captions for {len(pixels)} pictures")
         value["captions"] = [str(caption) for caption in captions]
     return value
+
+
+def _bytes(array: ArrayLike) -> np.ndarray:
+    """Pixels as uint8; floats in [0, 1] become 0 … 255."""
+    pixels = np.asarray(array)
+    if pixels.dtype == np.uint8:
+        return pixels
+    return (np.nan_to_num(pixels).clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def sheet(
+    array: ArrayLike, columns: int | None = None, *, most: int | None = MOST_BYTES
+) -> dict[str, Any]:
+    """Grey pictures (N, H, W), uint8 or floats in [0, 1], side by side in one compressed picture.
+
+    {"sheet": "data:image/webp;base64,…", "count": N, "tile": [H, W]}: the keys of an ImageGrid's
+    value or frame, as `{"step": step, **sheet(samples)}`. Sixteen shades without loss if that
+    takes at most `most` bytes (handwriting does: 64 digits are 5.5 kB, a tenth of the array), else
+    the finest lossy quality that does; noise that none can hold is sent at half its size.
+    most=None: all 256 shades, without loss.
+    """
+    pixels = _bytes(array)
+    if pixels.ndim != 3 or not pixels.size:
+        raise ValueError(f"a sheet holds grey pictures (N, H, W), not {pixels.shape}")
+    data = _compressed(_tiled(pixels, columns), most)
+    if most is not None and len(data) > most and min(pixels.shape[1:]) > 1:
+        pixels = _halved(pixels)
+        data = _compressed(_tiled(pixels, columns), most)
+    return {
+        "sheet": f"data:image/webp;base64,{base64.b64encode(data).decode('ascii')}",
+        "count": len(pixels),
+        "tile": list(pixels.shape[1:]),
+    }
+
+
+def _tiled(pixels: np.ndarray, columns: int | None) -> np.ndarray:
+    """(N, H, W) as one picture (rows * H, columns * W), by default about as many of each."""
+    count, height, width = pixels.shape
+    across = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / across)
+    filled = np.zeros((rows * across, height, width), np.uint8)
+    filled[:count] = pixels
+    whole = filled.reshape(rows, across, height, width).swapaxes(1, 2)  # (rows, H, columns, W)
+    return whole.reshape(rows * height, across * width)
+
+
+def _halved(pixels: np.ndarray) -> np.ndarray:
+    """Of every 2 x 2 pixels their mean; an odd last row or column falls away."""
+    count, height, width = pixels.shape
+    even = pixels[:, : height // 2 * 2, : width // 2 * 2]
+    return even.reshape(count, height // 2, 2, width // 2, 2).mean(axis=(2, 4)).astype(np.uint8)
+
+
+def _compressed(whole: np.ndarray, most: int | None) -> bytes:
+    """A grey picture as WebP, of at most so many bytes if any quality achieves that."""
+    if most is None:
+        return _webp(whole, lossless=True, method=2)
+    step = 255 // (_SHADES - 1)  # paper stays 0 and ink stays 255
+    shades = (whole.astype(np.uint16) + step // 2) // step * step
+    data = _webp(shades.astype(np.uint8), lossless=True, method=2)
+    for quality in _QUALITIES:
+        if len(data) <= most:
+            break
+        data = _webp(whole, quality=quality, method=4)
+    return data
+
+
+def _webp(pixels: np.ndarray, **how: Any) -> bytes:
+    """Takes 3 to 5 ms for 64 digits."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", **how)
+    return buffer.getvalue()
 
 
 def diverging_images(
