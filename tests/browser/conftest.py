@@ -1,7 +1,7 @@
 """A real Chromium on the running app. Console errors and outside requests fail every test."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,6 +40,10 @@ class Noise:
         """The complaints, without what Gradio says of requests that a reload cut off."""
         reloaded = self.arrivals > self.pages
         return [e for e in self.errors if not (reloaded and any(w in e for w in _CUT_OFF))]
+
+    def judge(self) -> None:
+        assert not self.unexpected, self.unexpected
+        assert not self.outside, self.outside
 
     def listen(self, context: BrowserContext) -> None:
         context.on("request", self._requested)
@@ -81,30 +85,50 @@ def noise() -> Iterator[Noise]:
     """Collects what the test's pages must not do, and fails the test if they did."""
     heard = Noise()
     yield heard
-    assert not heard.unexpected, heard.unexpected
-    assert not heard.outside, heard.outside
+    heard.judge()
+
+
+def open_page(
+    browser: Browser, address: str, noise: Noise, *, script: str = "", **options: Any
+) -> Page:
+    """A new visitor on a desktop in English, unless the context's options say otherwise.
+
+    script: JavaScript that runs in the page before anything else. Close `page.context` in the end.
+    """
+    context = browser.new_context(**{**DESKTOP, "locale": "en-GB", **options})
+    context.set_default_timeout(TIMEOUT_MS)
+    noise.listen(context)
+    context.add_init_script(script)
+    page = context.new_page()
+    page.goto(address)
+    return page
+
+
+@contextmanager
+def shared_page(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+    """One page for all tests of a file, because opening one takes longer than most of them.
+
+    What it must not do is judged at the end.
+    """
+    heard = Noise()
+    page = open_page(browser, address, heard, **options)
+    yield page
+    page.context.close()
+    heard.judge()
 
 
 @pytest.fixture
 def visit(browser: Browser, server: Server, noise: Noise) -> Iterator[Callable[..., Page]]:
-    """visit(path="", **context options): a new visitor's page, opened and ready.
-
-    script: JavaScript that runs in it before anything else.
-    """
+    """visit(path="", **options of `open_page`): a new visitor's page, opened and ready."""
     with ExitStack() as stack:
 
-        def open_page(path: str = "", *, script: str = "", **options: Any) -> Page:
-            chosen = {**DESKTOP, "locale": "en-GB", **options}
-            context = stack.enter_context(browser.new_context(**chosen))
-            context.set_default_timeout(TIMEOUT_MS)
-            noise.listen(context)
-            context.add_init_script(script)
-            page = context.new_page()
-            page.goto(f"{server.url}/{path}")
+        def visitor(path: str = "", **options: Any) -> Page:
+            page = open_page(browser, f"{server.url}/{path}", noise, **options)
+            stack.callback(page.context.close)
             wait_ready(page)
             return page
 
-        yield open_page
+        yield visitor
 
 
 @pytest.fixture

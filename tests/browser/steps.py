@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
+
+TRAINING_MS = 90_000  # a slow machine with other work
 
 _QUIET = """() => new Promise((resolve) => {
   let timer;
@@ -92,3 +94,45 @@ def draw(pad: Locator, stroke: Sequence[tuple[float, float]]) -> None:
     for point in points[1:]:
         mouse.move(*point, steps=4)
     mouse.up()
+
+
+def section(page: Page, topic: str, name: str) -> None:
+    """Open one of the sections inside a topic's tab."""
+    page.locator(f"#{topic}-section-{name}-button").click()
+    page.locator(f"#{topic}-section-{name}[role=tabpanel]").wait_for()
+    wait_idle(page)
+
+
+def canvas(selector: str) -> str:
+    """JavaScript for what a canvas shows, "" while there is none; see `wait_change`."""
+    return f"document.querySelector({selector!r})?.toDataURL() ?? ''"
+
+
+def wait_change(page: Page, shown: str, before: str, timeout: float | None = None) -> str:
+    """Until the JavaScript expression `shown` is no longer `before`; returns what it is then."""
+    page.wait_for_function(
+        f"(before) => ({shown}) !== before", arg=before, polling=100, timeout=timeout
+    )
+    return str(page.evaluate(shown))
+
+
+def train_for_a_while(page: Page, topic: str, shown: str) -> None:
+    """Press Train and wait until at least two different moments of `shown` are recorded.
+
+    The run goes on. Only then is there a past to go back to: a run that is stopped sooner may have
+    recorded a single picture, and the first one may still be that of the run before.
+    """
+    page.locator(f"#{topic}-train").click()
+    status = page.locator(f"#{topic}-status .dl-status")
+    expect(status).to_have_attribute("data-state", "running", timeout=TRAINING_MS)
+    now = str(page.evaluate(shown))
+    for _ in range(2):
+        now = wait_change(page, shown, now, TRAINING_MS)
+
+
+def back_to_the_start(page: Page, topic: str, shown: str) -> None:
+    """Scrub to the first moment of a run that is over, which looks different from the last."""
+    newest = page.evaluate(shown)
+    page.locator(f"#{topic}-timeline input[type=range]").focus()
+    page.keyboard.press("Home")
+    wait_change(page, shown, newest)

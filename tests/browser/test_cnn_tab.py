@@ -11,11 +11,22 @@ from demos.cnn_state import SECTIONS
 from dlcore import cnn
 from dlcore.data.mnist import load_mnist
 from tests.browser.conftest import PHONE
-from tests.browser.steps import draw, open_tab, switch_language, wait_idle
+from tests.browser.steps import (
+    TRAINING_MS,
+    back_to_the_start,
+    canvas,
+    draw,
+    open_tab,
+    section,
+    switch_language,
+    train_for_a_while,
+    wait_change,
+    wait_idle,
+)
 
 ONE = [(0.55, 0.15), (0.5, 0.5), (0.46, 0.85)]
 CORNER_SEVEN = [(0.05, 0.06), (0.2, 0.06), (0.1, 0.3)]
-TRAINING_MS = 90_000  # a slow machine with other work
+KERNELS = canvas("#cnn-kernels canvas")
 Visit = Callable[..., Page]
 
 
@@ -33,17 +44,6 @@ def pad(page: Page) -> Locator:
 def expect_answer(page: Page, digit: str) -> None:
     best = page.locator("#cnn-bars .row.best .label")
     expect(best).to_have_text(digit)
-
-
-def picture(page: Page, selector: str) -> str:
-    """What a canvas shows."""
-    return str(page.locator(f"{selector} canvas").first.evaluate("canvas => canvas.toDataURL()"))
-
-
-def section(page: Page, name: str) -> None:
-    page.locator(f"#cnn-section-{name}-button").click()
-    page.locator(f"#cnn-section-{name}[role=tabpanel]").wait_for()
-    wait_idle(page)
 
 
 def load_zero(page: Page) -> torch.Tensor:
@@ -67,11 +67,10 @@ def test_a_drawn_digit_is_read_and_its_maps_appear(page: Page) -> None:
 def test_centring_changes_what_the_network_gets(page: Page) -> None:
     draw(pad(page), CORNER_SEVEN)
     expect_answer(page, "7")
-    centred = picture(page, "#cnn-gets")
+    shown = canvas("#cnn-gets canvas")
+    centred = page.evaluate(shown)
     page.locator("#cnn-centre input").uncheck()
-    page.wait_for_function(
-        "before => document.querySelector('#cnn-gets canvas').toDataURL() !== before", arg=centred
-    )
+    wait_change(page, shown, centred)
 
 
 @pytest.mark.parametrize(("stage", "unit"), [("conv1", 3), ("conv2", 11), ("softmax", 0)])
@@ -123,43 +122,32 @@ def test_a_muted_filter_is_crossed_out_and_the_test_set_is_read_again(page: Page
 
 def test_stop_leaves_a_network_that_reads_beside_the_bundled_one(page: Page) -> None:
     draw(pad(page), ONE)
-    section(page, "train")
+    section(page, "cnn", "train")
     expect(page.locator("#cnn-which input[value=yours]")).to_be_disabled()
     page.locator("#cnn-epochs input[type=number]").fill("50")
     page.keyboard.press("Tab")
-    page.locator("#cnn-train").click()
-    page.wait_for_function(
-        "document.querySelector('#cnn-timeline input[type=range]')?.max > 4", timeout=TRAINING_MS
-    )
+    train_for_a_while(page, "cnn", KERNELS)
     page.locator("#cnn-stop").click()
     expect(page.locator("#cnn-which input[value=yours]")).to_be_enabled(timeout=TRAINING_MS)
     expect(page.locator("#cnn-bars .legend")).to_contain_text("yours")
     expect(page.locator("#cnn-mistakes button").first).to_be_visible(timeout=TRAINING_MS)
-
-    newest = picture(page, "#cnn-kernels")
-    page.locator("#cnn-timeline input[type=range]").focus()
-    page.keyboard.press("Home")
-    page.wait_for_function(
-        "newest => document.querySelector('#cnn-kernels canvas').toDataURL() !== newest",
-        arg=newest,
-    )
+    back_to_the_start(page, "cnn", KERNELS)
     page.locator("#cnn-mistakes button").first.click()
-    section(page, "sees")
+    section(page, "cnn", "sees")
     expect(page.locator("#cnn-maps-yours .dl-feature_maps-map").first).to_be_visible()
     expect(page.locator("#cnn-maps-bundled .dl-feature_maps-map").first).to_be_visible()
 
 
 def test_bending_and_asking_why_answer_for_the_drawing(page: Page) -> None:
     draw(pad(page), ONE)
-    section(page, "transform")
+    section(page, "cnn", "transform")
     expect(page.locator("#cnn-curves-bundled")).to_contain_text("Rotate")
-    upright = picture(page, "#cnn-bent")
+    shown = canvas("#cnn-bent canvas")
+    upright = page.evaluate(shown)
     page.locator("#cnn-bend-rotate input[type=number]").fill("90")
     page.keyboard.press("Tab")
-    page.wait_for_function(
-        "before => document.querySelector('#cnn-bent canvas').toDataURL() !== before", arg=upright
-    )
-    section(page, "why")
+    wait_change(page, shown, upright)
+    section(page, "cnn", "why")
     expect(page.locator("#cnn-why-bundled canvas")).to_have_count(3)
     expect(page.locator("#cnn-why-bundled")).to_contain_text("Grad-CAM")
 
@@ -167,12 +155,12 @@ def test_bending_and_asking_why_answer_for_the_drawing(page: Page) -> None:
 def test_the_language_switch_keeps_the_drawing(page: Page) -> None:
     draw(pad(page), ONE)
     expect_answer(page, "1")
-    drawn = picture(page, "#cnn-pad")
+    drawn = page.evaluate(canvas("#cnn-pad canvas"))
     switch_language(page, "vi")
     expect(page.locator("#cnn-section-train-button")).to_have_text("Tự huấn luyện")
     expect(page.locator("#cnn-maps-bundled")).to_contain_text("Tích chập 1")
     expect_answer(page, "1")
-    assert picture(page, "#cnn-pad") == drawn
+    assert page.evaluate(canvas("#cnn-pad canvas")) == drawn
 
 
 def test_an_experiment_sets_the_controls(page: Page) -> None:

@@ -3,12 +3,14 @@
 import base64
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import torch
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import DESKTOP, PHONE, TIMEOUT_MS, Noise
+from tests.browser.conftest import PHONE, Noise, open_page
 from tests.browser.pad_page import CANVAS_SELECTOR, PadPage, example, pad_page, stroke
 
 # This page is served from the test's own process, where Gradio leaves a socket to the collector.
@@ -35,21 +37,15 @@ def pad(served: PadPage) -> PadPage:
 
 @pytest.fixture
 def opened(browser: Browser, pad: PadPage, noise: Noise) -> Iterator[Callable[..., Page]]:
-    contexts = []
+    with ExitStack() as stack:
 
-    def open_page(**options: object) -> Page:
-        context = browser.new_context(**{**DESKTOP, "locale": "en-GB", **options})
-        contexts.append(context)
-        context.set_default_timeout(TIMEOUT_MS)
-        noise.listen(context)
-        page = context.new_page()
-        page.goto(pad.url)
-        page.locator(CANVAS_SELECTOR).wait_for()
-        return page
+        def visitor(**options: Any) -> Page:
+            page = open_page(browser, pad.url, noise, **options)
+            stack.callback(page.context.close)
+            page.locator(CANVAS_SELECTOR).wait_for()
+            return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+        yield visitor
 
 
 @pytest.fixture

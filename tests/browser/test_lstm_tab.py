@@ -13,30 +13,30 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from demos.kit.language import say
 from dlcore import lstm
-from tests.browser.conftest import DESKTOP, PHONE, TIMEOUT_MS, Noise
-from tests.browser.steps import open_tab, switch_language, wait_idle, wait_ready
+from tests.browser.conftest import PHONE, shared_page
+from tests.browser.steps import (
+    TRAINING_MS,
+    back_to_the_start,
+    open_tab,
+    section,
+    switch_language,
+    train_for_a_while,
+    wait_idle,
+    wait_ready,
+)
 from tests.serving import Server
 
-TRAINING_MS = 90_000  # a slow machine with other work
 GOOD, BAD = "The teacher is wonderful and very clear", "The room was dirty and the staff rude"
+WATCHED = "[...document.querySelectorAll('#lstm-watched .share')].map((e) => e.innerText).join()"
 Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
 def shared(browser: Browser, server: Server) -> Iterator[Page]:
-    """One page of the tab for many tests; what it must not do is judged at the end."""
-    noise = Noise()
-    context = browser.new_context(**DESKTOP, locale="en-GB", accept_downloads=True)
-    context.set_default_timeout(TIMEOUT_MS)
-    noise.listen(context)
-    page = context.new_page()
-    page.goto(f"{server.url}/?tab=lstm")
-    wait_ready(page)
-    open_tab(page, "lstm")
-    yield page
-    context.close()
-    assert not noise.unexpected, noise.unexpected
-    assert not noise.outside, noise.outside
+    with shared_page(browser, f"{server.url}/?tab=lstm") as page:
+        wait_ready(page)
+        open_tab(page, "lstm")
+        yield page
 
 
 def chips(page: Page, side: str = "first") -> Locator:
@@ -54,12 +54,6 @@ def write(page: Page, text: str, side: str = "first") -> None:
     count = len(re.findall(r"[\w']+", text))
     expect(chips(page, side)).to_have_count(count)
     expect(chips(page, side).last).to_have_text(re.findall(r"[\w']+", text)[-1])
-    wait_idle(page)
-
-
-def section(page: Page, name: str) -> None:
-    page.locator(f"#lstm-section-{name}-button").click()
-    page.locator(f"#lstm-section-{name}[role=tabpanel]").wait_for()
     wait_idle(page)
 
 
@@ -184,7 +178,7 @@ def test_the_address_holds_sentences_and_gates(visit: Visit, shared: Page) -> No
 
 
 def test_a_table_of_ones_own_is_counted_or_refused(shared: Page) -> None:
-    section(shared, "train")
+    section(shared, "lstm", "train")
     shared.locator("#lstm-own-data button.label-wrap").click()
     rows = [f"sentence number {n} is {'nice' if n % 2 else 'dull'},{n % 2}" for n in range(40)]
     table = shared.locator("#lstm-csv textarea")
@@ -199,28 +193,21 @@ def test_a_table_of_ones_own_is_counted_or_refused(shared: Page) -> None:
 
 def test_training_stops_scrubs_and_leaves_a_reader(shared: Page) -> None:
     write(shared, GOOD)
-    section(shared, "train")
+    section(shared, "lstm", "train")
     shared.locator("#lstm-epochs input[type=number]").fill("100")
     shared.keyboard.press("Tab")
-    shared.locator("#lstm-train").click()
-    shared.wait_for_function(
-        "document.querySelector('#lstm-timeline input[type=range]')?.max > 4", timeout=TRAINING_MS
-    )
+    train_for_a_while(shared, "lstm", WATCHED)
     shared.locator("#lstm-stop").click()
     yours = shared.locator("#lstm-which-first input[value=yours]")
     expect(yours).to_be_checked(timeout=TRAINING_MS)
     watched = shared.locator("#lstm-watched .word")
     expect(watched).to_have_count(len(GOOD.split()))
-    newest = shared.locator("#lstm-watched .share").all_inner_texts()
-    shared.locator("#lstm-timeline input[type=range]").focus()
-    shared.keyboard.press("Home")
-    wait_idle(shared)
-    assert shared.locator("#lstm-watched .share").all_inner_texts() != newest
+    back_to_the_start(shared, "lstm", WATCHED)
     expect(chips(shared)).to_have_count(len(GOOD.split()))
 
 
 def test_a_whole_run_is_judged_and_can_be_taken_away(shared: Page) -> None:
-    section(shared, "train")
+    section(shared, "lstm", "train")
     shared.locator("#lstm-epochs input[type=number]").fill("2")
     shared.keyboard.press("Tab")
     shared.locator("#lstm-train").click()
@@ -240,10 +227,10 @@ def test_a_whole_run_is_judged_and_can_be_taken_away(shared: Page) -> None:
 
 
 def test_four_kinds_of_model_are_trained_and_measured(shared: Page) -> None:
-    section(shared, "train")
+    section(shared, "lstm", "train")
     shared.locator("#lstm-epochs input[type=number]").fill("1")
     shared.keyboard.press("Tab")
-    section(shared, "why")
+    section(shared, "lstm", "why")
     shared.locator("#lstm-compare").click()
     expect(shared.locator("#lstm-race .values span")).to_have_count(4, timeout=TRAINING_MS)
     expect(shared.locator("#lstm-compare")).to_be_enabled(timeout=TRAINING_MS)
@@ -276,5 +263,5 @@ def test_on_a_phone_everything_fits_and_answers(visit: Visit) -> None:
     editor.locator("button.change").tap()
     expect(chips(page).nth(3)).to_have_text("terrible")
     for name in ("inside", "train", "why"):
-        section(page, name)
+        section(page, "lstm", name)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name

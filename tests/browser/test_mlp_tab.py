@@ -15,11 +15,22 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from demos.mlp_state import OPENING
 from dlcore import mlp
 from dlcore.checkpoint import load
-from tests.browser.conftest import DESKTOP, PHONE, TIMEOUT_MS, Noise
-from tests.browser.steps import open_tab, switch_language, wait_idle, wait_ready
+from tests.browser.conftest import PHONE, shared_page
+from tests.browser.steps import (
+    TRAINING_MS,
+    back_to_the_start,
+    canvas,
+    open_tab,
+    section,
+    switch_language,
+    train_for_a_while,
+    wait_change,
+    wait_idle,
+    wait_ready,
+)
 from tests.serving import Server
 
-TRAINING_MS = 60_000  # a slow machine with other work
+PICTURE = canvas("#mlp-network canvas.output")  # the large plane
 TABLE = "size,colour,ripe\n" + "".join(
     f"{4 + i % 5 + 3 * (i % 2)},{'red' if i % 3 else 'green'},{'yes' if i % 2 else 'no'}\n"
     for i in range(40)
@@ -29,19 +40,10 @@ Visit = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def shared(browser: Browser, server: Server) -> Iterator[Page]:
-    """One page of the tab for many tests; what it must not do is judged at the end."""
-    noise = Noise()
-    context = browser.new_context(**DESKTOP, locale="en-GB", accept_downloads=True)
-    context.set_default_timeout(TIMEOUT_MS)
-    noise.listen(context)
-    page = context.new_page()
-    page.goto(f"{server.url}/?tab=mlp&epochs=4")
-    wait_ready(page)
-    open_tab(page, "mlp")
-    yield page
-    context.close()
-    assert not noise.unexpected, noise.unexpected
-    assert not noise.outside, noise.outside
+    with shared_page(browser, f"{server.url}/?tab=mlp&epochs=4") as page:
+        wait_ready(page)
+        open_tab(page, "mlp")
+        yield page
 
 
 def step_of(page: Page) -> str:
@@ -49,7 +51,10 @@ def step_of(page: Page) -> str:
 
 
 def trained(page: Page, steps: str) -> None:
-    """Until a training of so many steps has ended and its diagnosis is there."""
+    """Until a training of so many steps has ended and its diagnosis is there.
+
+    The run before must have ended at another step, or this would take its end for the new one's.
+    """
     expect(page.locator("#mlp-status .dl-status")).to_have_attribute(
         "data-state", re.compile("done|stopped"), timeout=TRAINING_MS
     )
@@ -68,17 +73,6 @@ def fill(page: Page, name: str, value: str) -> None:
     wait_idle(page)
 
 
-def section(page: Page, name: str) -> None:
-    page.locator(f"#mlp-section-{name}-button").click()
-    page.locator(f"#mlp-section-{name}[role=tabpanel]").wait_for()
-    wait_idle(page)
-
-
-def picture(page: Page) -> str:
-    """What the large plane shows."""
-    return str(page.locator("#mlp-network canvas.output").evaluate("c => c.toDataURL()"))
-
-
 def neuron(page: Page, column: int, unit: int) -> Locator:
     return page.locator(f'#mlp-network .neurons [data-at="{column} {unit}"]')
 
@@ -95,9 +89,9 @@ def test_a_visitor_finds_the_untrained_network_and_its_data(shared: Page) -> Non
 
 
 def test_training_shows_the_very_numbers_that_dlcore_computes(shared: Page) -> None:
-    before = picture(shared)
+    before = shared.evaluate(PICTURE)
     press(shared, "train", "100 of 100")
-    assert picture(shared) != before
+    assert shared.evaluate(PICTURE) != before
     config = dataclasses.replace(OPENING, epochs=4)
     last = list(mlp.job(config))[-1]
     assert metric(shared, "held-out accuracy") == pytest.approx(
@@ -113,30 +107,20 @@ def test_steps_and_epochs_go_on_from_there(shared: Page) -> None:
     press(shared, "step", "102 of 102")
     press(shared, "epoch", "127 of 127")
     press(shared, "go-on", "200 of 200")
-    slider = shared.locator("#mlp-timeline input[type=range]")
-    newest = picture(shared)
-    slider.focus()
-    shared.keyboard.press("Home")
-    shared.wait_for_function(
-        "newest => document.querySelector('#mlp-network canvas.output').toDataURL() !== newest",
-        arg=newest,
-    )
+    back_to_the_start(shared, "mlp", PICTURE)
     shared.keyboard.press("End")
 
 
 def test_a_weight_is_edited_and_training_goes_on_from_it(shared: Page) -> None:
     press(shared, "train", "100 of 100")
-    before = picture(shared)
+    before = shared.evaluate(PICTURE)
     neuron(shared, 1, 2).click()
     editor = shared.locator("#mlp-network .editor")
     editor.locator("input").nth(1).fill("12.5")
     shared.keyboard.press("Enter")
     shared.locator("#mlp-network .editor .shut").click()
     shared.mouse.move(1, 1)
-    shared.wait_for_function(
-        "before => document.querySelector('#mlp-network canvas.output').toDataURL() !== before",
-        arg=before,
-    )
+    wait_change(shared, PICTURE, before)
     press(shared, "step", "101 of 101")
     neuron(shared, 1, 2).click()
     value = float(editor.locator("input").nth(1).input_value())
@@ -158,10 +142,7 @@ def test_the_shape_is_changed_in_the_picture(shared: Page) -> None:
 
 def test_a_stopped_training_can_go_on(shared: Page) -> None:
     fill(shared, "epochs", "2000")
-    shared.locator("#mlp-train").click()
-    shared.wait_for_function(
-        "document.querySelector('#mlp-timeline input[type=range]')?.max > 4", timeout=TRAINING_MS
-    )
+    train_for_a_while(shared, "mlp", PICTURE)
     shared.locator("#mlp-stop").click()
     expect(shared.locator("#mlp-status .dl-status")).to_have_attribute("data-state", "stopped")
     expect(shared.locator("#mlp-train")).to_be_enabled()
@@ -183,9 +164,9 @@ def test_a_pasted_table_is_learnt_and_judged(shared: Page) -> None:
     expect(shared.locator("#mlp-notes")).to_contain_text("40 rows, 3 features, 2 classes")
     expect(shared.locator("#mlp-network .names")).to_contain_text("colour=red")
     press(shared, "train", "4 of 4")
-    section(shared, "layers")
+    section(shared, "mlp", "layers")
     expect(shared.locator("#mlp-layers canvas").first).to_be_visible()
-    section(shared, "judge")
+    section(shared, "mlp", "judge")
     expect(shared.locator("#mlp-confusion canvas").first).to_be_visible()
 
 
@@ -210,7 +191,7 @@ def test_the_threshold_moves_the_judgement(shared: Page) -> None:
 
 
 def test_ten_seeds_end_in_a_band(shared: Page) -> None:
-    section(shared, "seeds")
+    section(shared, "mlp", "seeds")
     shared.locator("#mlp-seeds").click()
     found = shared.locator("#mlp-seeds-found li")
     expect(found).to_contain_text("after ten runs", timeout=TRAINING_MS)
@@ -219,7 +200,7 @@ def test_ten_seeds_end_in_a_band(shared: Page) -> None:
 
 
 def test_a_failure_is_rebuilt_and_diagnosed(shared: Page) -> None:
-    section(shared, "break")
+    section(shared, "mlp", "break")
     shared.locator("#mlp-break-rate").click()
     rate = shared.locator("#mlp-findings [data-key=rate]")
     expect(rate).to_contain_text("soared", timeout=TRAINING_MS)
@@ -234,7 +215,8 @@ def test_the_language_follows_also_what_was_found(shared: Page) -> None:
 
 
 def test_the_script_and_the_weights_are_those_of_the_run(shared: Page, tmp_path: Path) -> None:
-    press(shared, "train", "1,000 of 1,000")
+    fill(shared, "epochs", "3")
+    press(shared, "train", "75 of 75")
     shared.locator("#mlp-code button").first.click()
     with shared.expect_download() as script:
         shared.locator("#mlp-download-script").click()

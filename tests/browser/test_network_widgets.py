@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import DESKTOP, PHONE, TIMEOUT_MS, Noise
+from tests.browser.conftest import PHONE, open_page, shared_page
 from tests.browser.network_page import network_page
 
 # What Gradio's server does in this process: it leaves a socket open and trips over a new pandas
@@ -21,18 +21,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
-    noise = Noise()
     with network_page() as address:
         gc.collect()  # now, and not during somebody else's test
-        context = browser.new_context(**{"locale": "en-GB", **DESKTOP})
-        context.set_default_timeout(TIMEOUT_MS)
-        noise.listen(context)
-        page = context.new_page()
-        page.goto(address)
-        page.locator("#net .neurons button").first.wait_for()
-        yield page
-        context.close()
-    assert not noise.unexpected and not noise.outside, (noise.unexpected, noise.outside)
+        with shared_page(browser, address) as page:
+            page.locator("#net .neurons button").first.wait_for()
+            yield page
 
 
 @pytest.fixture(autouse=True)
@@ -265,9 +258,8 @@ def test_units_and_layers_are_asked_for_and_shown_at_once(page):
     expect(page.locator("#net .neurons button")).to_have_count(2 + 1)
 
 
-def test_on_a_phone_the_picture_stays_inside_the_screen(page):
-    phone = page.context.browser.new_context(**{"locale": "en-GB", **PHONE}).new_page()
-    phone.goto(page.url)
+def test_on_a_phone_the_picture_stays_inside_the_screen(browser, page, noise):
+    phone = open_page(browser, page.url, noise, **PHONE)
     phone.locator("#net .neurons button").first.wait_for()
     frames_pass(phone)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import DESKTOP, PHONE, TIMEOUT_MS, Noise
+from tests.browser.conftest import PHONE, open_page, shared_page
 from tests.browser.widgets_page import STEPS, loss, widgets_page
 
 # What Gradio's server does in this process: it leaves a socket open and trips over a new pandas
@@ -29,25 +29,15 @@ def address() -> Iterator[str]:
         yield url
 
 
-def opened(browser: Browser, address: str, noise: Noise, **options: Any) -> Page:
-    context = browser.new_context(**{"locale": "en-GB", **options})
-    context.set_default_timeout(TIMEOUT_MS)
-    noise.listen(context)
-    page = context.new_page()
-    page.goto(address)
+def drawn(page: Page) -> Page:
     page.locator("#chart svg").first.wait_for()
     return page
 
 
 @pytest.fixture(scope="module")
 def desktop(browser: Browser, address: str) -> Iterator[Page]:
-    """One page for all tests: opening one takes longer than most of them."""
-    heard = Noise()
-    page = opened(browser, address, heard, **DESKTOP)
-    yield page
-    page.context.close()
-    assert not heard.unexpected, heard.unexpected
-    assert not heard.outside, heard.outside
+    with shared_page(browser, address) as page:
+        yield drawn(page)
 
 
 @pytest.fixture
@@ -55,8 +45,7 @@ def widgets(desktop: Page) -> Page:
     """The page on a desktop, fresh after its run."""
     desktop.reload()
     desktop.mouse.move(1, 1)
-    desktop.locator("#chart svg").first.wait_for()
-    run(desktop)
+    run(drawn(desktop))
     return desktop
 
 
@@ -79,7 +68,7 @@ def shade(page: Page) -> float:
 
 
 def test_before_a_run_the_widgets_say_what_to_do(browser, address, noise):
-    page = opened(browser, address, noise, **DESKTOP)
+    page = drawn(open_page(browser, address, noise))
     expect(page.locator("#chart .panels")).to_have_attribute(
         "data-empty", "Press Train to see the curves"
     )
@@ -219,7 +208,7 @@ def test_the_largest_bar_stands_out(widgets):
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser, address, noise):
-    page = opened(browser, address, noise, **PHONE)
+    page = drawn(open_page(browser, address, noise, **PHONE))
     run(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     panels = page.locator("#chart svg").evaluate_all(
