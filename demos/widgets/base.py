@@ -33,6 +33,7 @@ class Widget(gr.HTML, metaclass=_Quiet):
         first, then its own section, "widgets.<script>". The page loads the words of both
         languages once (words.js), so a switch is instant.
     group: widgets of one group are scrubbed through time together.
+    title: a key; its words stand above the picture, **parts** of them in bold.
     signals: names the .js file may `trigger`; each is a Python listener, `widget.NAME(fn, …)`.
         (Not `events`: Gradio keeps its own list under that name.)
     """

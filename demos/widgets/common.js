@@ -5,7 +5,7 @@
    on a change of language, theme or width, and when the group's timeline is scrubbed. `receive`,
    if given, is called with every new value at once, also with those that are never drawn. */
 
-import { language } from "./words.js";
+import { language, words } from "./words.js";
 
 export { language, words } from "./words.js";
 
@@ -13,12 +13,15 @@ const positions = new Map(); // timeline group -> step being looked at; absent m
 
 export function start({ element, props, watch }, render, receive = record) {
   let asked = false;
+  const entitle = titleOf(element, props);
   const draw = () => {
     if (asked) return;
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
-      if (element.isConnected && element.clientWidth > 0) render();
+      if (!element.isConnected || element.clientWidth === 0) return;
+      entitle();
+      render();
     });
   };
   watch("value", () => {
@@ -32,6 +35,15 @@ export function start({ element, props, watch }, render, receive = record) {
   new ResizeObserver(draw).observe(element); // also fires when a hidden tab is first shown
   draw();
   return draw;
+}
+
+/* A widget's `title` is a key of words that stand above it, **parts** of them in bold. */
+function titleOf(element, props) {
+  if (!props.title) return () => {};
+  const title = node("div", { class: "dl-title" });
+  element.prepend(title);
+  return () => title.replaceChildren(...words(props)(props.title).split("**")
+    .map((part, i) => (i % 2 ? node("b", {}, part) : part)));
 }
 
 /* The element a widget draws into: made by the Python side's template. */
