@@ -1,0 +1,146 @@
+"""The VAE tab: point into a latent space and see it painted, draw into it, train one, compare."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+from gradio.context import Context
+
+from demos import vae_compare as comparison
+from demos import vae_handlers as on
+from demos import vae_views as views
+from demos.kit.code_panel import CodePanel
+from demos.kit.errors import guard
+from demos.kit.lesson import lesson
+from demos.kit.permalink import address
+from demos.kit.run import Run
+from demos.kit.training import TOGETHER
+from demos.vae_layout import Layout
+from demos.vae_state import WHICH, trained
+from dlcore import vae, vae_plane
+from dlcore.checkpoint import to_bytes
+
+TOPIC = "vae"
+_LIVE: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
+_HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+_PEN: dict[str, Any] = {"concurrency_id": "pen", "concurrency_limit": 8}
+_STUDY: dict[str, Any] = {"concurrency_id": "study", "concurrency_limit": 4}
+
+
+def build() -> None:
+    """Lay the tab out and wire it."""
+    tab = Layout(TOPIC)
+    _wire_exploring(tab)
+    _wire_training(tab)
+    _wire_comparison(tab)
+    address.register(TOPIC, {"which": tab.which, "compare": tab.kind}, check=_checked)
+    CodePanel(
+        TOPIC,
+        sources=[vae.VAE, vae.kl_to_normal, vae.objective, vae.train, vae.posterior, vae.elbo,
+                 vae.path, vae_plane.find_plane, vae_plane.manifold],
+        module=vae,
+        form=tab.form,
+        record=tab.panel.record,
+        weights=_weights,
+    )  # fmt: skip
+    lesson(TOPIC, experiments=tab.experiments())
+
+
+def _wire_exploring(tab: Layout) -> None:
+    """Point, drag, draw; another model, or somebody's arrival, shows everything anew."""
+    drawn = [tab.plane, tab.drawn, tab.elbo]
+    tab.pad.draw(
+        guard(on.draw),
+        tab.asked,
+        drawn,
+        api_name="vae_encode",
+        api_description="Encode a drawn digit: its posterior on the plane, samples and their "
+        "pictures, its negative ELBO in nats. which: 2, 20 (bundled) or yours.",
+        **_LIVE,
+        **_PEN,
+    )
+    tab.plane.point(
+        guard(on.point), tab.asked, [tab.overlay, tab.plane],
+        api_visibility="private", **_LIVE, **_PEN,
+    )  # fmt: skip
+    tab.plane.path(
+        guard(on.follow), tab.asked, [tab.overlay, tab.plane, tab.steps],
+        api_visibility="private", **_LIVE, **_PEN,
+    )  # fmt: skip
+    look = guard(on.look)
+    arrivals = [tab.tabs["explore"].select, *_arrival()]
+    gr.on([tab.which.change, *arrivals], look, tab.asked, tab.shown, **_HIDDEN, **_STUDY)
+    tab.random.click(guard(on.load_random), tab.overlay, [tab.pad, tab.overlay], **_HIDDEN)
+    tab.resample.click(guard(on.resample), tab.overlay, tab.overlay, **_HIDDEN).then(
+        guard(on.draw), tab.asked, drawn, **_HIDDEN
+    )
+    tab.dream.click(
+        guard(on.dream),
+        [tab.which, tab.own],
+        tab.steps,
+        api_name="vae_sample",
+        api_description="Ten new digits: codes drawn from the prior, decoded, read by the CNN.",
+        show_progress="hidden",
+    )
+
+
+def _arrival() -> list[Any]:
+    """The first visit to the tab shows the bundled model; nothing is loaded before."""
+    here = Context.block
+    while here is not None and not isinstance(here, gr.Tab):
+        here = here.parent
+    return [here.select] if here is not None else []
+
+
+def _wire_training(tab: Layout) -> None:
+    panel = tab.panel
+    panel.connect({tab.live: views.live, tab.pairs: views.pairs}, state=trained)
+    look = guard(on.look)
+    for event in (panel.finished, panel.restored):
+        event.then(
+            guard(on.finish), [panel.state, tab.overlay], [tab.which, tab.overlay], **_HIDDEN
+        ).then(look, tab.asked, tab.shown, **_HIDDEN)
+
+
+def _wire_comparison(tab: Layout) -> None:
+    def race(kind: Any, epochs_each: Any, *values: Any) -> Iterator[list[Any]]:
+        yield from comparison.race(tab.form.config(values), kind, epochs_each)
+
+    numbers = [*tab.cells, tab.measured, tab.meaning]
+    gr.on(
+        [tab.kind.change, tab.tabs["compare"].select],
+        guard(comparison.show),
+        tab.kind,
+        [tab.race_status, *numbers],
+        api_name="vae_compare",
+        api_description="Bundled models that differ in one thing: planes, both terms on the test "
+        "set, and how much of the plane means something.",
+        **_LIVE,
+        **_STUDY,
+    )
+    buttons = [tab.race, tab.race_stop]
+    running = tab.race.click(
+        guard(race, names=tab.form.names),
+        [tab.kind, tab.race_epochs, *tab.form.components],
+        [*buttons, tab.race_status, *numbers],
+        api_name="vae_race",
+        api_description="Train every model of a comparison from one seed, and measure each.",
+        show_progress="hidden",
+        **TOGETHER,
+    )
+    tab.race_stop.click(
+        guard(comparison.stopped), None, [*buttons, tab.race_status], cancels=[running],
+        queue=False, **_HIDDEN,
+    )  # fmt: skip
+
+
+def _checked(name: str, value: Any) -> Any:
+    """A value from the address, or ValueError."""
+    known = WHICH[:-1] if name == "which" else tuple(comparison.COMPARES)
+    if str(value) not in known:
+        raise ValueError(name)
+    return str(value)
+
+
+def _weights(run: Run) -> bytes:
+    return to_bytes(run.kept.state, topic=TOPIC, config=run.config, metrics=run.metrics())

@@ -1,0 +1,93 @@
+"""What happens on the VAE tab when somebody points, drags, draws or presses. No layout here."""
+
+import random
+from typing import Any
+
+import gradio as gr
+
+from demos import vae_views as views
+from demos.kit.errors import UserError
+from demos.vae_state import (
+    Overlay,
+    Trained,
+    changed,
+    model_of,
+    path_of,
+    point_of,
+    what_it_gets,
+)
+from demos.widgets.drawing_pad import showing
+from dlcore.data.mnist import load_mnist
+from dlcore.drawing import from_mnist
+
+_TEST_IMAGES = 10_000
+_SEEDS = 2**31 - 1
+
+
+def look(pixels: Any, which: Any, own: Any, overlay: Any) -> list[Any]:
+    """Everything in *Explore*: plane, path, what becomes of the drawing, what it costs."""
+    model, seen = model_of(which, own), changed(overlay)
+    image = what_it_gets(pixels, seen)
+    pictures, cost = views.drawn(model, image, seen)
+    return [views.plane(model, seen, image), views.steps(model, seen), pictures, cost]
+
+
+def draw(pixels: Any, which: Any, own: Any, overlay: Any) -> tuple[Any, Any, Any]:
+    """A drawing's posterior on the plane, its samples' pictures, and its negative ELBO in nats.
+
+    which: 2, 20 (bundled models, by latent dimensions) or yours.
+    """
+    shown = look(pixels, which, own, overlay)
+    return shown[0], shown[2], shown[3]
+
+
+def point(
+    pixels: Any, which: Any, own: Any, overlay: Any, event: gr.EventData
+) -> tuple[Overlay, Any]:
+    """What the decoder paints at a place of the plane."""
+    seen = changed(overlay, pointer=point_of(sent(event)))
+    model = model_of(which, own)
+    return seen, views.plane(model, seen, what_it_gets(pixels, seen))
+
+
+def follow(
+    pixels: Any, which: Any, own: Any, overlay: Any, event: gr.EventData
+) -> tuple[Overlay, Any, Any]:
+    """A path between two places: the pictures on the way, read by the CNN."""
+    seen = changed(overlay, path=path_of(sent(event)))
+    model = model_of(which, own)
+    image = what_it_gets(pixels, seen)
+    return seen, views.plane(model, seen, image), views.steps(model, seen)
+
+
+def dream(which: Any, own: Any) -> Any:
+    """Ten new digits: places drawn from the prior, decoded."""
+    return views.dreams(model_of(which, own), random.randrange(_SEEDS))
+
+
+def resample(overlay: Any) -> Overlay:
+    """Draw other samples from the posterior."""
+    seen = changed(overlay)
+    return changed(seen, draws=(seen.draws + 1) % _SEEDS)
+
+
+def load_random(overlay: Any) -> tuple[Any, Overlay]:
+    """One of the 10,000 test images onto the pad."""
+    position = random.randrange(_TEST_IMAGES)
+    pad = showing(from_mnist(load_mnist().test_images[position] / 255))
+    return pad, changed(overlay, loaded=(pad["pixels"], position))
+
+
+def finish(own: Any, overlay: Any) -> tuple[Any, Overlay]:
+    """After a run: explore the new model."""
+    if not isinstance(own, Trained):
+        return gr.skip(), changed(overlay)
+    return "yours", changed(overlay, pointer=None, path=None)
+
+
+def sent(event: gr.EventData | None) -> Any:
+    return getattr(event, "_data", None)
+
+
+__all__ = ["UserError", "draw", "dream", "finish", "follow", "load_random", "look", "point",
+           "resample", "sent"]  # fmt: skip
