@@ -1,9 +1,7 @@
 /* Small pictures in a grid, one canvas each, scaled up with crisp pixels. */
 
-import {
-  canvasOf, diverging, frameOf, isDark, keyed, node, start, unpack, walk, words,
-} from "./common.js";
-import { tiles } from "./sheets.js";
+import { canvasOf, frameOf, keyed, node, start, unpack, walk, words } from "./common.js";
+import { draw, palette, tiles } from "./sheets.js";
 
 const GAP = 6;
 const SMALLEST = { pick: 44, look: 26 }; // CSS pixels: a finger must be able to hit what it picks
@@ -34,10 +32,10 @@ export function mount(host) {
     grid.setAttribute("aria-label", say("pictures", { count }));
     state.focus = Math.min(state.focus, Math.max(0, count - 1));
     const size = height * width * channels;
-    const colour = palette(value.palette ?? host.props.palette ?? "ink");
+    const colours = palette(value.palette ?? host.props.palette ?? "ink");
     keyed(grid, Array.from({ length: count }, (_, i) => i), (i) => i, () => makeCell(pick), (cell, i) => {
       const [canvas, caption] = cell.children;
-      draw(canvas, packed.data.subarray(i * size, (i + 1) * size), width, height, channels, colour);
+      draw(canvas, packed.data.subarray(i * size, (i + 1) * size), width, height, channels, colours);
       const text = say(String(value.captions?.[i] ?? ""));
       caption.textContent = text;
       caption.hidden = !value.captions;
@@ -96,28 +94,4 @@ function listen(host, grid, state) {
     move(to);
     grid.children[to].focus();
   });
-}
-
-/* A byte as a colour: "ink" is paper … ink in the theme's own two, "grey" is black … white,
-   "diverging" has its zero at 128. */
-function palette(name) {
-  if (name === "diverging") return (byte) => diverging((byte - 128) / 127);
-  if (name === "grey") return (byte) => [byte, byte, byte];
-  const [paper, ink] = isDark() ? [[20, 21, 29], [240, 242, 250]] : [[247, 247, 250], [20, 23, 38]];
-  return (byte) => paper.map((p, i) => p + ((ink[i] - p) * byte) / 255);
-}
-
-function draw(canvas, bytes, width, height, channels, colour) {
-  if (canvas.width !== width || canvas.height !== height) {
-    canvas.width = width;
-    canvas.height = height;
-    canvas.style.aspectRatio = `${width} / ${height}`;
-  }
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
-  for (let i = 0; i < width * height; i += 1) {
-    const [r, g, b] = channels === 3 ? bytes.subarray(i * 3, i * 3 + 3) : colour(bytes[i]);
-    image.data.set([r, g, b, 255], i * 4);
-  }
-  context.putImageData(image, 0, 0);
 }
