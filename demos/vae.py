@@ -48,7 +48,7 @@ def build() -> None:
 
 def _wire_exploring(tab: Layout) -> None:
     """Point, drag, draw; another model, or somebody's arrival, shows everything anew."""
-    drawn = [tab.plane, tab.drawn, tab.elbo]
+    drawn = [tab.plane, tab.drawn, tab.cost]
     tab.pad.draw(
         guard(on.draw),
         tab.asked,

@@ -6,7 +6,6 @@ from typing import Any
 import gradio as gr
 
 from demos import vae_views as views
-from demos.kit.errors import UserError
 from demos.vae_state import (
     Overlay,
     Trained,
@@ -87,7 +86,3 @@ def finish(own: Any, overlay: Any) -> tuple[Any, Overlay]:
 
 def sent(event: gr.EventData | None) -> Any:
     return getattr(event, "_data", None)
-
-
-__all__ = ["UserError", "draw", "dream", "finish", "follow", "load_random", "look", "point",
-           "resample", "sent"]  # fmt: skip

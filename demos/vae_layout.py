@@ -50,14 +50,14 @@ class Layout:
     @property
     def shown(self) -> list[Any]:
         """Everything in *Explore* that follows from it."""
-        return [self.plane, self.steps, self.drawn, self.elbo]
+        return [self.plane, self.steps, self.drawn, self.cost]
 
     # --- Sections ----------------------------------------------------------------------------
 
     def _explore(self) -> None:
         with gr.Row(elem_id="vae-top"):
             with gr.Column(scale=7, min_width=320):
-                self.plane = LatentPlane(texts=_PICTURES, title="plane", elem_id="vae-plane")
+                self.plane = LatentPlane(texts=_PICTURES, title="explored", elem_id="vae-plane")
                 self.steps = _grid("steps", "no_path", columns=10, largest=72)
             with gr.Column(scale=5, min_width=300):
                 self.which = localise(
@@ -74,7 +74,7 @@ class Layout:
                     self.resample = _button("resample")
                     self.dream = _button("dream")
                 self.drawn = _grid("drawn", "draw_first", columns=5, largest=84)
-                self.elbo = _bars("elbo", "draw_first")
+                self.cost = _bars("cost", "draw_first")
 
     def _train(self) -> None:
         with gr.Row(elem_id="vae-train-top"):
@@ -90,7 +90,7 @@ class Layout:
                     form=self.form,
                     job=vae.job,
                     panels=PANELS,
-                    tell_every_s=0.2,
+                    tell_every_s=0.15,
                 )
                 for part in (self.panel.chart, self.panel.timeline):
                     part.unrender()

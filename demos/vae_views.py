@@ -135,7 +135,7 @@ def drawn(model: vae.VAE, image: Tensor | None, overlay: Overlay) -> tuple[Value
     pictures = torch.cat([image[None], vae.pictures(model, codes)])  # (2 + 8, 28, 28)
     captions = ["input", "mean", *["sample"] * SAMPLES]
     cost = vae.elbo(model, image)
-    terms = [cost.reconstruction, cost.kl, cost.loss]
+    terms = [round(term, 1) for term in (cost.reconstruction, cost.kl, cost.loss)]
     return images(_bytes(pictures), captions=captions), bars(TERMS, {"nats": terms}, unit="count")
 
 
@@ -204,7 +204,7 @@ def holes_of(model: vae.VAE) -> Holes:
 
 def measured(tests: Mapping[str, Mapping[str, float]]) -> Value:
     """Both terms on the test set, and their sum, for each model."""
-    series = {term: [test[term] for test in tests.values()] for term in TERMS}
+    series = {term: [round(test[term], 1) for test in tests.values()] for term in TERMS}
     return bars(list(tests), series if tests else {}, unit="count")
 
 
