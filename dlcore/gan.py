@@ -8,7 +8,7 @@ the discriminator's doubts (Goodfellow et al., "Generative adversarial nets", 20
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import Adam
 
 from dlcore.checkpoint import load as load_checkpoint
 from dlcore.data.mnist import Mnist, load_mnist
 from dlcore.device import best_dtype
+from dlcore.gan_deck import Batch, Deck, either
+from dlcore.gan_diagnosis import Finding, diagnose
 from dlcore.gan_networks import (
     DIGITS,
     GAN,
@@ -29,17 +30,24 @@ from dlcore.gan_networks import (
     ConvGenerator,
     Discriminator,
     Generator,
+    to_bytes,
 )
+from dlcore.gan_play import directions, interpolate, saliency, score
+from dlcore.gan_players import Players, networks, pack, unpack
 from dlcore.progress import Progress
 from dlcore.settings import SettingError, Settings, setting
-from dlcore.updates import Batches
 
 VARIANTS = ("tutorial", "least-squares", "wgan-gp", "dcgan", "conditional")
 BUNDLED = {
     "tutorial": Path(__file__).parent.parent / "weights" / "gan.safetensors",
     "conditional": Path(__file__).parent.parent / "weights" / "gan_conditional.safetensors",
 }
-PENALTY = 10.0  # weight of the gradient penalty (Gulrajani et al., 2017)
+__all__ = [  # the tab asks this module for everything, also for what stands in others
+    "BREAK", "BUNDLED", "FIXED_LABELS", "GAN", "TUTORIAL", "VARIANTS", "Config", "Discriminator",
+    "Finding", "Generator", "Snapshot", "build", "diagnose", "directions", "fixed_noise",
+    "interpolate", "job", "load_bundled", "networks", "play", "restore", "saliency", "sample",
+    "score", "step_discriminator", "step_generator", "train",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,10 @@ class Config(Settings):
     # Ask the discriminator for 90 % certainty about real pictures only (Salimans et al., 2016): one
     # that is never quite sure always leaves the generator a slope to climb.
     label_smoothing: float = setting(0.1, low=0.0, high=0.3)
+    # Weight of R1, see `penalty`. With a little of it every digit is drawn from the start.
+    r1: float = setting(0.02, low=0.0, high=100.0)
+    # Draw with the generator's average over about 1 / (1 - average) steps; 0: with itself.
+    average: float = setting(0.998, low=0.0, high=0.9999)
     digits: str = setting("all", choices=("all", *map(str, range(DIGITS))))
     train_share: float = setting(1.0, low=0.01, high=1.0)  # share of the training images to use
     batch_norm: bool = setting(True)  # in the generator
@@ -70,16 +82,25 @@ class Config(Settings):
 
 
 TUTORIAL = Config(
-    epochs=20, batch_size=64, lr_g=2e-4, lr_d=2e-4, label_smoothing=0.0, precision="float32"
-)
+    epochs=20, batch_size=64, lr_g=2e-4, lr_d=2e-4, label_smoothing=0.0, r1=0.0, average=0.0,
+    precision="float32",
+)  # fmt: skip
+
+# Real failures, one click each; `diagnose` says from the run what happened.
+_BREAKABLE = Config(epochs=4, train_share=0.25, label_smoothing=0.0, r1=0.0, average=0.0)
+BREAK = {
+    "strong_d": replace(_BREAKABLE, lr_g=1e-5, d_steps=5),
+    "rate": replace(_BREAKABLE, lr_g=0.05, lr_d=0.05),
+    "no_norm": replace(_BREAKABLE, batch_norm=False, lr_g=1e-3, lr_d=1e-3),
+}
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """The game after a step. samples: what the generator makes of the same 64 noises, always.
 
-    state: everything that is needed to go on (weights of both, what their optimizers remember), as
-    `pack` makes it. It is 24 MB, so most snapshots go without; the last one never does.
+    state: everything that is needed to go on, as `pack` makes it: weights of both, what their
+    optimizers remember. It is 30 MB, so most snapshots go without; the last one never does.
     """
 
     step: int
@@ -124,45 +145,32 @@ def generator_loss(fake: Tensor, config: Config) -> Tensor:
     return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
 
 
-def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
-    """Keeps a WGAN's score from being infinitely steep (Gulrajani et al., 2017).
+def gradient_penalty(
+    discriminator: nn.Module, images: Tensor, labels: Tensor | None, target: float
+) -> Tensor:
+    """How far the score's slope at some pictures (N, 28, 28) is from `target`, squared.
 
-    real, fake (N, 28, 28), mix (N, 1, 1) in [0, 1]: at a point between the two, a step of length 1
-    towards any other picture should change the score by about 1.
+    Slope: by how much the score changes when the picture changes by a distance of 1.
     """
-    between = (mix * real + (1 - mix) * fake).requires_grad_()  # (N, 28, 28)
-    scores = discriminator(between)  # (N,)
-    (slope,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
-    return (slope.float().flatten(1).norm(dim=1) - 1).square().mean()
+    images = images.detach().requires_grad_()
+    scores = discriminator(images, labels)  # (N,)
+    (slope,) = torch.autograd.grad(scores.sum(), images, create_graph=True)  # (N, 28, 28)
+    return (slope.float().flatten(1).norm(dim=1) - target).square().mean()
 
 
-@dataclass
-class Players:
-    """The two networks, each with the optimizer that moves it and nothing else."""
+def penalty(discriminator: nn.Module, batch: Batch, fakes: Tensor, config: Config) -> Tensor:
+    """What a discriminator pays for being steep: a gentle one is the better teacher.
 
-    gan: GAN
-    optimizer_d: Adam
-    optimizer_g: Adam
-
-    @classmethod
-    def ready(cls, gan: GAN, config: Config) -> "Players":
-        betas = (config.beta1, config.beta2)
-        return cls(
-            gan.train(),
-            Adam(gan.discriminator.parameters(), lr=config.lr_d, betas=betas, fused=True),
-            Adam(gan.generator.parameters(), lr=config.lr_g, betas=betas, fused=True),
-        )
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one step sees: real pictures (B, 28, 28) in [-1, 1], noise (N, noise_dim), labels."""
-
-    real: Tensor
-    real_labels: Tensor | None  # (B,), told to a conditional GAN only
-    noise: Tensor
-    labels: Tensor | None  # (N,): what the generator is asked to draw
-    mix: Tensor  # (B, 1, 1) in [0, 1], for `gradient_penalty`
+    WGAN-GP wants a slope of 1 everywhere between real and fake (Gulrajani et al., 2017), since its
+    score could otherwise grow for ever; R1 wants a flat place around each real picture, where the
+    game can come to rest (Mescheder et al., "Which training methods for GANs do converge?", 2018).
+    """
+    if config.variant == "wgan-gp":
+        between = torch.lerp(fakes[: len(batch.real)], batch.real, batch.mix)  # (B, 28, 28)
+        return 10 * gradient_penalty(discriminator, between, None, target=1)
+    if not config.r1:
+        return torch.zeros(())
+    return config.r1 / 2 * gradient_penalty(discriminator, batch.real, batch.real_labels, target=0)
 
 
 def step_discriminator(
@@ -172,23 +180,21 @@ def step_discriminator(
 
     The fakes come detached: no gradient reaches the generator, which must not help its opponent.
     """
-    discriminator, count = players.gan.discriminator, len(batch.real)
+    discriminator = players.gan.discriminator
     with mixed(config):
         both = torch.cat([batch.real, fakes])  # (B + N, 28, 28)
-        real, fake = discriminator(both, either(batch)).float().tensor_split([count])
+        real, fake = discriminator(both, either(batch)).float().tensor_split([len(batch.real)])
+        steepness = penalty(discriminator, batch, fakes, config)
     loss = discriminator_loss(real, fake, config)
-    if config.variant == "wgan-gp":
-        penalty = gradient_penalty(discriminator, batch.real, fakes[:count], batch.mix)
-        loss = loss + PENALTY * penalty
     players.optimizer_d.zero_grad()
-    loss.backward()
+    (loss + steepness).backward()
     players.optimizer_d.step()
-    seen_through = config.variant in ("least-squares", "wgan-gp")  # scores, not probabilities
-    shown = (real, fake) if seen_through else (real.sigmoid(), fake.sigmoid())
+    if config.variant not in ("least-squares", "wgan-gp"):  # there a score is no logit
+        real, fake = real.sigmoid(), fake.sigmoid()
     return {
         "d_loss": loss.item(),
-        "d_real": shown[0].mean().item(),
-        "d_fake": shown[1].mean().item(),
+        "d_real": real.mean().item(),
+        "d_fake": fake.mean().item(),
         "d_grad": gradient_norm(discriminator),
     }
 
@@ -233,7 +239,7 @@ def train(
     players = Players.ready(gan, config)
     step = 0
     if start is not None:
-        unpack(players, start)
+        unpack(players, start.state, steps=start.step)
         step = start.step
     deck = Deck(data, config)
     end = (step // deck.steps + 1) * deck.steps
@@ -246,64 +252,33 @@ def train(
             state = None
             if step == end or now - saved >= save_s:
                 state, saved = pack(players), now
-            snapshot, looked = Snapshot(step, fixed_samples(gan), state), now
+            snapshot, looked = Snapshot(step, fixed_samples(players.artist), state), now
         yield Progress(step, end, metrics, snapshot)
 
 
-def play(players: Players, deck: "Deck", step: int, config: Config) -> dict[str, float]:
-    """One step of the game: `d_steps` moves of the discriminator, then one of the generator."""
+def play(
+    players: Players, deck: Deck, step: int, config: Config, movers: str = "dg"
+) -> dict[str, float]:
+    """One step of the game: `d_steps` moves of the discriminator, then one of the generator.
+
+    movers: "d" or "g" lets only one of them learn, which is how a step is made by hand.
+    """
     metrics: dict[str, float] = {}
     for turn in range(config.d_steps):
         batch = deck.deal(step, turn)
         fakes = generate(players, batch, config)  # (N, 28, 28)
-        metrics |= step_discriminator(players, batch, fakes.detach(), config)
-    return metrics | step_generator(players, batch, fakes, config)
+        if "d" in movers:
+            metrics |= step_discriminator(players, batch, fakes.detach(), config)
+    if "g" in movers:
+        metrics |= step_generator(players, batch, fakes, config)
+        players.follow()
+    return metrics
 
 
 def generate(players: Players, batch: Batch, config: Config) -> Tensor:
     """The generator's pictures (N, 28, 28) of a batch's noise, float32."""
     with mixed(config):
         return players.gan.generator(batch.noise, batch.labels).float()
-
-
-class Deck:
-    """Deals every step its pictures and its noise, told by the seed and the step's number alone.
-
-    So a run that was paused, or played by hand, meets the same cards as one that ran through.
-    steps: how many `config.epochs` passes over the pictures take.
-    """
-
-    def __init__(self, data: Mnist, config: Config) -> None:
-        images, labels = data.train_images, data.train_labels
-        if config.digits != "all":
-            chosen = labels == int(config.digits)
-            images, labels = images[chosen], labels[chosen]
-        count = max(config.batch_size, round(config.train_share * len(labels)))
-        self.images, self.labels = images[:count], labels[:count]  # MNIST is in random order
-        self.config, self._rng = config, torch.Generator()
-        self.batches = Batches(len(self.labels), config.batch_size, config.seed)
-        self.steps = max(1, round(config.epochs * self.batches.per_epoch / config.d_steps))
-
-    def deal(self, step: int, turn: int) -> Batch:
-        config = self.config
-        update = step * config.d_steps + turn
-        rows = self.batches.rows(update)
-        rng = self._rng.manual_seed((config.seed + 1) * 1_000_000_007 + update)
-        size = config.batch_size  # also where the last real pictures are fewer
-        noise = torch.randn(size, config.noise_dim, generator=rng)
-        real, real_labels = self.images[rows], self.labels[rows]
-        mix = torch.rand(len(real), 1, 1, generator=rng)
-        if config.variant != "conditional":
-            return Batch(to_signed(real), None, noise, None, mix)
-        wanted = self.labels[torch.randint(len(self.labels), (size,), generator=rng)]
-        return Batch(to_signed(real), real_labels, noise, wanted, mix)
-
-
-def either(batch: Batch) -> Tensor | None:
-    """The labels of a batch's real pictures and then of its fakes (B + N,), or None."""
-    if batch.real_labels is None or batch.labels is None:
-        return None
-    return torch.cat([batch.real_labels, batch.labels])
 
 
 def mixed(config: Config) -> torch.autocast:
@@ -316,40 +291,6 @@ def gradient_norm(network: nn.Module) -> float:
     """The length of the gradient that just moved a network: how hard it was pushed."""
     slopes = [p.grad for p in network.parameters() if p.grad is not None]
     return torch.nn.utils.get_total_norm(slopes).item()
-
-
-def pack(players: Players) -> dict[str, np.ndarray]:
-    """Weights of both, and what their optimizers remember, as named arrays."""
-    arrays = {name: value.numpy().copy() for name, value in players.gan.state_dict().items()}
-    for who, optimizer in (("g", players.optimizer_g), ("d", players.optimizer_d)):
-        for number, memory in optimizer.state_dict()["state"].items():
-            for name, value in memory.items():
-                arrays[f"optimizer_{who}.{number}.{name}"] = value.numpy().copy()
-    return arrays
-
-
-def unpack(players: Players, start: Snapshot) -> None:
-    """Put a snapshot's state back. Raises ValueError if there is none or it does not fit."""
-    if start.state is None:
-        raise ValueError("this snapshot only has samples; go on from one that has a state")
-    players.gan.load_state_dict(networks(start.state))
-    for who, optimizer in (("g", players.optimizer_g), ("d", players.optimizer_d)):
-        memory: dict[int, dict[str, Tensor]] = {}
-        for key, value in start.state.items():
-            if key.startswith(f"optimizer_{who}."):
-                _, number, name = key.split(".")
-                memory.setdefault(int(number), {})[name] = torch.tensor(value)
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": memory, "param_groups": groups})
-
-
-def networks(state: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights in a state, without the optimizers' memory: what a file keeps."""
-    return {
-        name: torch.tensor(value)
-        for name, value in state.items()
-        if not name.startswith("optimizer_")
-    }
 
 
 def restore(state: Mapping[str, Any], config: Config) -> GAN:
@@ -372,9 +313,10 @@ def fixed_noise(noise_dim: int) -> Tensor:
 FIXED_LABELS = torch.arange(64) % DIGITS  # what a conditional generator is asked to draw of them
 
 
-def fixed_samples(gan: GAN) -> np.ndarray:
-    labels = FIXED_LABELS if gan.generator.classes else None
-    return sample(gan.generator, fixed_noise(gan.generator.noise_dim), labels).numpy()
+def fixed_samples(generator: Any) -> np.ndarray:
+    """A generator's pictures of the fixed noise, uint8 (64, 28, 28)."""
+    labels = FIXED_LABELS if generator.classes else None
+    return sample(generator, fixed_noise(generator.noise_dim), labels).numpy()
 
 
 def sample(generator: nn.Module, noise: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -385,16 +327,6 @@ def sample(generator: nn.Module, noise: Tensor, labels: Tensor | None = None) ->
         images = generator(noise, labels)
     generator.train(training)
     return to_bytes(images)
-
-
-def to_signed(images: Tensor) -> Tensor:
-    """Stored pictures, uint8 0 … 255, as the networks want them: float in [-1, 1]."""
-    return images.float().div_(127.5).sub_(1)
-
-
-def to_bytes(images: Tensor) -> Tensor:
-    """Pictures in [-1, 1] as they are stored and shown: uint8, 255 ink."""
-    return images.add(1).mul(127.5).round().clamp(0, 255).byte()
 
 
 def load_bundled(name: str = "tutorial") -> GAN:

@@ -110,3 +110,13 @@ def join(inputs: Tensor, labels: Tensor | None, classes: int) -> Tensor:
     if labels is None:
         raise ValueError("this network was taught with labels and needs them")
     return torch.cat([inputs, F.one_hot(labels, classes).to(inputs.dtype)], dim=1)
+
+
+def to_signed(images: Tensor) -> Tensor:
+    """Stored pictures, uint8 0 … 255, as the networks want them: float in [-1, 1]."""
+    return images.float().div_(127.5).sub_(1)
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Pictures in [-1, 1] as they are stored and shown: uint8, 255 ink."""
+    return images.add(1).mul(127.5).round().clamp(0, 255).byte()
