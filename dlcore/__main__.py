@@ -220,7 +220,9 @@ def _watch(steps: Iterator[Progress]) -> tuple[Progress | None, dict[str, float]
         try:
             for event in steps:
                 metrics.update(event.metrics)
-                last = event if event.snapshot is not None else last
+                # A snapshot may be without its weights, where they are too heavy for each.
+                kept = getattr(event.snapshot, "state", event.snapshot)
+                last = event if kept is not None else last
                 bar.show(event, metrics)
         except KeyboardInterrupt:
             return last, metrics, True

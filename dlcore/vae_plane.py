@@ -5,6 +5,7 @@ Two latent numbers are a plane. Of more, the plane is shown along which the code
 and back, the same for any number of dimensions.
 """
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -76,7 +77,8 @@ def span_of(points: Tensor) -> float:
     One of a few round numbers: a picture whose scale changed all the time could not be followed.
     """
     widest = points.nan_to_num(0, 0, 0).abs().max().item() * 1.02
-    return float(next((span for span in _SPANS if span >= widest), 10 ** np.ceil(np.log10(widest))))
+    beyond = 10.0 ** math.ceil(math.log10(max(widest, 1.0)))
+    return float(next((span for span in _SPANS if span >= widest), beyond))
 
 
 @torch.no_grad()
