@@ -54,7 +54,7 @@ class Config(Settings):
     hidden: str = setting("512,256", choices=("512,256", "256,128"))  # the decoder mirrors it
     epochs: int = setting(15, low=1, high=1000)  # a minute on two cores; the plane forms in the 1st
     batch_size: int = setting(256, low=8, high=2048)
-    # With a schedule: the highest it gets. Five times Adam's usual, as the end is slow anyway.
+    # With a schedule: the highest it gets. Five times Adam's usual, which the soft landing allows.
     lr: float = setting(5e-3, low=1e-5, high=0.1)
     schedule: str = setting("one-cycle", choices=SCHEDULES)
     # Throw each pixel's coin anew every time it is seen; else a grey counts as both, in parts.
@@ -82,7 +82,7 @@ TUTORIAL = Config(
 
 
 class VAE(nn.Module):
-    """Encoder 784→512→256→(mu, log_var), decoder z→256→512→784: 1,068,820 numbers for 2."""
+    """Encoder 784→512→256→(mu, log_var), decoder z→256→512→784: a million numbers to learn."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()

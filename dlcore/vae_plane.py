@@ -59,7 +59,7 @@ def find_plane(codes: Tensor, before: Plane | None = None) -> Plane:
     dims = codes.shape[1]
     if dims <= 2:
         return Plane(np.zeros(dims, np.float32), np.eye(2, dims, dtype=np.float32))
-    cloud = codes.double()
+    cloud = codes.double().nan_to_num(0, 0, 0)  # of a network that ran away
     centre = cloud.mean(dim=0)  # (D,)
     _, directions = torch.linalg.eigh((cloud - centre).T @ (cloud - centre))  # (D, D), least first
     axes = directions[:, -2:].flip(1).T  # (2, D)
