@@ -86,6 +86,11 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     bench.add_argument("rows", nargs="*", metavar="ROW", help="what to measure (default: all)")
     bench.add_argument("--list", action="store_true", help="say which rows there are")
     bench.add_argument("--repeat", type=int, help="how often each thing is measured")
+    bench.add_argument(
+        "--iwae",
+        action="store_true",
+        help="of the row vae: its importance-weighted bound, which takes many minutes",
+    )
     bench.set_defaults(run=_bench)
     return parser
 

@@ -23,6 +23,7 @@ def rows() -> dict[str, tuple[Measure, str]]:
             "an epoch of sentences sorted by length, against padded; and sentence to picture",
         ),
         "mlp": (_mlp, "seconds to 93 % on the tutorial's table, against the tutorial's own loop"),
+        "vae": (_vae, "an epoch against a plain loop, and code to picture; --iwae: its best bound"),
         "startup": (_app("startup"), "app start to first answer, against an empty Gradio app"),
         "page": (_app("page"), "a training with its page open, against the same without a page"),
         "pen": (_app("pen"), "pen to prediction on the server while a training runs"),
@@ -49,6 +50,16 @@ def _mlp(flags: argparse.Namespace) -> None:
     from dlcore.bench.mlp import measure
 
     measure(flags.repeat or 9)
+
+
+def _vae(flags: argparse.Namespace) -> None:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from dlcore.bench.vae import measure, measure_iwae
+
+    if flags.iwae:
+        measure_iwae()
+    else:
+        measure(flags.repeat or 3)
 
 
 def _app(row: str) -> Measure:
