@@ -308,7 +308,8 @@ def importance_bound(model: VAE, pixels: Tensor, samples: int, rng: torch.Genera
     """
     mu, log_var = model.encode(pixels)  # (N, D), (N, D)
     total = torch.full((len(mu),), -math.inf)
-    for count in [1000] * (samples // 1000) + [samples % 1000]:
+    for first in range(0, samples, 1000):  # in parts: 5,000 codes of many images fill a memory
+        count = min(1000, samples - first)
         noise = torch.randn(len(mu), count, mu.shape[1], generator=rng)  # (N, K, D)
         z = mu[:, None] + (log_var[:, None] / 2).exp() * noise
         # log p(z) - log q(z|x): the constants of both normals are the same and cancel.
