@@ -32,7 +32,8 @@ class Quality:
     histogram: (10,) float32, the share it reads as each digit; confident: the share it is more than
     90 % sure of; frechet: see `frechet_distance`, against the 10,000 test images, NaN for less than
     two pictures; matches: the share that it reads as they were meant, None if nothing was said.
-    Fewer pictures give a larger distance: compare equal numbers.
+    Fewer pictures give a larger distance: compare equal numbers. And do not believe `confident`
+    alone: even of noise this judge may be sure, always of the same digit.
     """
 
     n: int
