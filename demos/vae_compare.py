@@ -35,7 +35,8 @@ class Entry:
 
 
 def _beta(beta: float) -> Entry:
-    return Entry(f"beta={beta:g}", {"beta": beta}, f"beta={beta:g}")
+    name = f"beta={beta:g}"
+    return Entry(name.replace(".", "_"), {"beta": beta}, name)  # a dot would part a key of words
 
 
 def _size(size: int) -> Entry:
