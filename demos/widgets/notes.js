@@ -1,6 +1,6 @@
 /* Short remarks, one a line: words from the locale with the numbers of this run or table. */
 
-import { canvasOf, node, number, percent, start, words } from "./common.js";
+import { canvasOf, frameOf, node, number, percent, start, words } from "./common.js";
 
 const MARKS = { info: "i", good: "✓", warning: "!" };
 
@@ -11,7 +11,7 @@ export function mount(host) {
   root.append(list);
 
   start(host, () => {
-    const items = host.props.value?.items ?? [];
+    const items = (frameOf(host.props) ?? host.props.value)?.items ?? [];
     const lines = items.map(({ key, kind, values }) => node(
       "li", { "data-kind": kind, "data-key": key },
       node("i", { "aria-hidden": true }, MARKS[kind] ?? "i"),

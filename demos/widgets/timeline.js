@@ -45,7 +45,7 @@ export function mount(host) {
     if (all.length < 2) return;
     let at = index() >= all.length - 1 ? 0 : index();
     go(at);
-    const pause = Math.min(400, Math.max(40, (FILM_S * 1000) / all.length));
+    const pause = host.props.pause ?? Math.min(400, Math.max(40, (FILM_S * 1000) / all.length));
     const skip = Math.max(1, Math.round((40 * all.length) / (FILM_S * 1000)));
     playing = setInterval(() => {
       at += skip;

@@ -11,6 +11,7 @@ class Timeline(Widget):
 
     value = {"run": id, "steps": [0, 20, 40, …]}, the steps of the group's frames in rising order.
     Fewer than two steps, or None, show the empty state; a new "run" starts at its newest step.
+    A whole film plays in some six seconds; pause: milliseconds at each step instead.
     Arrows, Home and End move; space plays and pauses.
     """
 

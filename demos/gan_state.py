@@ -1,0 +1,208 @@
+"""What the GAN tab remembers of a session, which players answer, and what may be asked of them."""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from demos.kit.errors import UserError
+from demos.kit.run import Run
+from demos.widgets.drawing_pad import drawn
+from dlcore import gan
+from dlcore.data.mnist import load_mnist
+from dlcore.drawing import to_mnist
+from dlcore.gan_networks import GAN
+
+SECTIONS = ("train", "hand", "variants", "judge", "play", "break")
+BUNDLED = ("tutorial", "conditional")
+WHICH = (*BUNDLED, "yours")
+STARTS = ("fresh", "yours")  # of a game by hand
+SHORTEST_RACE, LONGEST_RACE = 50, 2_000  # steps of G for each variant
+LANE = 25  # noises whose pictures are compared
+DRAWN = 40  # pictures on the table under *Play*
+STEPS = 12  # pictures of a walk, both ends included
+DIRECTIONS = 4  # sliders
+FARTHEST = 4.0  # how far a slider goes, in standard deviations of the noise
+ANY = -1  # no digit in particular
+
+
+@dataclass(frozen=True)
+class Own:
+    """The reader's own players, held read-only."""
+
+    players: GAN
+    config: gan.Config
+    kept: gan.Snapshot  # what they can go on from
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two players that are asked something, and how the discriminator's answer is meant."""
+
+    players: GAN
+    variant: str
+
+    @property
+    def probable(self) -> bool:
+        """Whether the score is a probability's logit; else it is just a number."""
+        return self.variant not in ("least-squares", "wgan-gp")
+
+    def told(self, scores: Tensor) -> Tensor:
+        """Scores as they are shown: probabilities, where they are any."""
+        return scores.sigmoid() if self.probable else scores
+
+    def noise(self, count: int, seed: int) -> Tensor:
+        """(count, noise_dim), always the same ones for a seed."""
+        size = int(self.players.generator.noise_dim)  # type: ignore[arg-type]
+        return torch.randn(count, size, generator=torch.Generator().manual_seed(seed))
+
+    @property
+    def conditional(self) -> bool:
+        return bool(self.players.generator.classes)
+
+    def labels(self, digit: int, count: int) -> Tensor | None:
+        """What to tell players that want to be told: the digit, or each digit in turn."""
+        if not self.conditional:
+            return None
+        return torch.full((count,), digit) if digit != ANY else torch.arange(count) % 10
+
+
+@dataclass(frozen=True)
+class Look:
+    """What lies on the table under *Play*, and which two pictures a walk leads between."""
+
+    draws: int = 0  # how often others were asked for
+    ends: tuple[int, int] = (0, 1)
+    second: bool = False  # whether the next click chooses the walk's end, not its beginning
+
+    def picked(self, index: int) -> "Look":
+        ends = (self.ends[0], index) if self.second else (index, self.ends[1])
+        return Look(self.draws, ends, not self.second)
+
+
+@cache
+def bundled(name: str) -> GAN:
+    """Players that come along. Raises UserError."""
+    try:
+        return gan.load_bundled(name)
+    except OSError as error:
+        raise UserError("gan.errors.no_bundled", file=gan.BUNDLED[name].name) from error
+
+
+SHAPE = ("variant", "noise_dim", "batch_norm")  # a change of one of these makes other networks
+
+
+def going_on(config: gan.Config, run: Run | None) -> tuple[Any, ...] | None:
+    """What a worker needs to go on with a run; None where there is nothing to go on with."""
+    if run is None or run.kept is None:
+        return None
+    same = all(getattr(run.config, name) == getattr(config, name) for name in SHAPE)
+    return (config, run.kept) if same else None
+
+
+def script_call(run: Run | None) -> tuple[str, str]:
+    """The expression that repeats a run. One that went on is as one that ran through."""
+    if run is None or len(run.arguments) < 2:
+        return "", "job(config)"
+    epochs = round(run.config.epochs * run.latest.total / gan.Deck(load_mnist(), run.config).steps)
+    return "", f'job(Config(**{{**vars(config), "epochs": {epochs}}}))'
+
+
+def trained(run: Run) -> Own | None:
+    """What is kept of a run, stopped ones included; None when it ended before its first weights."""
+    if run.kept is None:
+        return None
+    return Own(gan.restore(run.kept.state, run.config), run.config, run.kept)
+
+
+def pair(which: object, own: object) -> Pair:
+    """The players of this name. Raises UserError."""
+    if isinstance(which, str) and which in BUNDLED:
+        return Pair(bundled(which), which)
+    if which != "yours":
+        raise UserError("gan.errors.unknown_choice")
+    if not isinstance(own, Own):
+        raise UserError("gan.errors.train_first")
+    return Pair(own.players, own.config.variant)
+
+
+_directions: "WeakKeyDictionary[nn.Module, Tensor]" = WeakKeyDictionary()
+
+
+def directions_of(generator: nn.Module) -> Tensor:
+    """The directions of the noise (K, noise_dim) that change most, found once a generator."""
+    if generator not in _directions:
+        _directions[generator] = gan.directions(generator, DIRECTIONS)[0]
+    return _directions[generator]
+
+
+_usual: "WeakKeyDictionary[nn.Module, tuple[Tensor, Tensor]]" = WeakKeyDictionary()
+_ASKED = 500  # pictures that a mean score is taken over
+
+
+def usual_scores(pair: Pair) -> tuple[float, float]:
+    """What D says on average of real test images and of its own generator's pictures."""
+    judge = pair.players.discriminator
+    if judge not in _usual:
+        test = load_mnist()
+        labels = pair.labels(ANY, _ASKED)
+        fakes = gan.sample(pair.players.generator, pair.noise(_ASKED, 0), labels)
+        named = test.test_labels[:_ASKED] if pair.conditional else None
+        real = gan.score(judge, test.test_images[:_ASKED], named)
+        _usual[judge] = real, gan.score(judge, fakes, labels)
+    real, fake = _usual[judge]
+    return pair.told(real).mean().item(), pair.told(fake).mean().item()
+
+
+def what_it_gets(pixels: object) -> Tensor | None:
+    """The picture (28, 28) in [0, 1] that is on the pad; None while the pad is empty."""
+    canvas = drawn(pixels)
+    return to_mnist(canvas) if canvas.any() else None
+
+
+# --- What a browser may ask: checked here, because any client can send anything ------------------
+
+
+def whole(data: Any, name: str, below: int) -> int:
+    """A whole number from an event's data, 0 ≤ number < below. Raises UserError."""
+    value = data.get(name) if isinstance(data, dict) else None
+    if type(value) is not int or not 0 <= value < below:
+        raise UserError("gan.errors.unknown_choice")
+    return value
+
+
+def digit_of(value: object) -> int:
+    """A digit, or ANY."""
+    if type(value) is not int or not ANY <= value <= 9:
+        raise UserError("gan.errors.unknown_choice")
+    return value
+
+
+def sent(event: Any) -> Any:
+    """What a click carries."""
+    return getattr(event, "_data", None)
+
+
+def amounts_of(values: Any) -> list[float]:
+    """How far each slider was moved."""
+    for value in values:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or abs(value) > FARTHEST:
+            raise UserError("gan.errors.amount", most=FARTHEST)
+    return [float(value) for value in values]
+
+
+def race_steps(value: object) -> int:
+    """Steps of G for each variant. Raises UserError."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not SHORTEST_RACE <= value <= LONGEST_RACE or value != int(value):
+        raise UserError("gan.errors.steps", low=SHORTEST_RACE, high=LONGEST_RACE)
+    return int(value)
+
+
+def look_of(value: object) -> Look:
+    return value if isinstance(value, Look) else Look()

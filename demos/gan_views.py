@@ -1,0 +1,225 @@
+"""What the GAN tab shows: from runs, players and pictures to the values of widgets."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from demos.gan_state import DRAWN, LANE, STEPS, Look, Pair, directions_of, usual_scores
+from demos.kit.run import Run
+from demos.widgets.bars import bars
+from demos.widgets.filmstrip import film_frame
+from demos.widgets.image_grid import images, sheet
+from demos.widgets.notes import notes
+from dlcore import gan
+from dlcore.data.mnist import load_mnist
+from dlcore.gan_networks import GAN
+from dlcore.quality import Quality, nearest, read
+
+FILM = 16  # noises of the filmstrip: the first of the fixed ones
+_MOMENTS = 150  # of the filmstrip in a run, if they came evenly; but what is new changes fastest,
+_APART = 0.07  # so a moment also waits for such a part of the steps before it
+_MOST_BYTES = 4_800  # of a sheet of samples: two minutes at five a second stay below 5 MB
+
+Value = dict[str, Any]
+
+
+# --- Training ------------------------------------------------------------------------------------
+
+
+def recorded(run: Run, name: str, make: Callable[[gan.Snapshot], Value | None]) -> list[Value]:
+    """The frames so far, with one for a snapshot that is new: not every event brings one."""
+    known = run.frames(name, lambda _: None)
+    last = max((frame["step"] for frame in known), default=-1)
+    return run.frames(name, lambda snap: make(snap) if snap.step > last else None)
+
+
+def samples(run: Run) -> Value:
+    """What the generator makes of the same 64 noises, over time."""
+    frames = recorded(run, "samples", lambda s: sheet(s.samples, 16, most=_MOST_BYTES))
+    return {"run": run.id, "frames": frames}
+
+
+def film(run: Run) -> Value:
+    """The first of those noises, at some moments side by side."""
+    known = run.frames("film", lambda _: None)
+    last = max((frame["step"] for frame in known), default=-run.latest.total)
+    apart = max(run.latest.total / _MOMENTS, last * _APART)
+
+    def frame(snapshot: gan.Snapshot) -> Value | None:
+        due = snapshot.step >= last + apart or bool(run.ended)
+        return film_frame(snapshot.samples[:FILM]) if due and snapshot.step > last else None
+
+    return {"run": run.id, "frames": run.frames("film", frame)}
+
+
+def before_training(players: GAN) -> tuple[Value, Value]:
+    """What players that were not trained here make of the same noises."""
+    pictures = gan.fixed_samples(players)
+    first = {"step": 0, **film_frame(pictures[:FILM])}
+    return sheet(pictures, 16, most=None), {"run": "", "frames": [first]}
+
+
+def diagnosis(run: Run, quality: Quality | None) -> Value:
+    """What the run itself says about how it went, and the judge if he was asked."""
+    found = gan.diagnose(run.events, run.snapshot, run.config, quality)
+    return notes(
+        (f.key, "good" if f.key == "fine" else "warning", readable(f.values)) for f in found
+    )
+
+
+_SHARES = ("share", "d_real", "d_fake", "confident", "largest")
+
+
+def readable(values: Mapping[str, Any]) -> Value:
+    """Shares of one become percentages, and a number past all bounds a sign for it."""
+
+    def shown(name: str, value: Any) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            return "∞"
+        return {"percent": float(value)} if name in _SHARES else value
+
+    return {name: shown(name, value) for name, value in values.items()}
+
+
+# --- Play ----------------------------------------------------------------------------------------
+
+
+def play(pair: Pair, look: Look, digit: int, amounts: Sequence[float]) -> tuple[Value, ...]:
+    """The table, the steered picture beside the one it came from, and the walk."""
+    generator, noise = pair.players.generator, pair.noise(DRAWN, look.draws)
+    labels = pair.labels(digit, len(noise))
+    begin, end = look.ends
+    marks = [""] * len(noise)
+    marks[end], marks[begin] = "wrong", "right"  # blue and orange
+    pictures = gan.sample(generator, noise, labels)
+    shown = {**sheet(pictures.numpy(), most=None), "marks": marks}
+    walk = gan.interpolate(noise[begin], noise[end], STEPS)
+    told = None  # a conditional generator is told the one digit, then the other
+    if labels is not None:
+        told = labels[[begin] * (STEPS // 2) + [end] * (STEPS - STEPS // 2)]
+    moved = noise[begin] + torch.tensor(amounts) @ directions_of(generator)[: len(amounts)]
+    both = torch.stack([noise[begin], moved])
+    kinds = None if labels is None else labels[[begin, begin]]
+    return shown, _scored(pair, both, kinds), _scored(pair, walk, told)
+
+
+def _scored(pair: Pair, noise: Tensor, labels: Tensor | None) -> Value:
+    """The pictures of some noises, each with the discriminator's word on it."""
+    pictures = gan.sample(pair.players.generator, noise, labels)
+    scores = gan.score(pair.players.discriminator, pictures, labels)
+    return {**sheet(pictures.numpy(), most=None), "captions": verdicts(pair, scores)}
+
+
+def verdicts(pair: Pair, scores: Tensor) -> list[str]:
+    """Scores as they are written under pictures."""
+    told = pair.told(scores).tolist()
+    return [f"{100 * one:.0f} %" if pair.probable else f"{one:.2f}" for one in told]
+
+
+def doubts(pair: Pair, image: Tensor, digit: int) -> tuple[Value, Value]:
+    """A drawing (28, 28) in [0, 1] and what D would change in it; what D says of it."""
+    judge, drawn = pair.players.discriminator, (image * 255).round().byte()
+    label = digit if pair.conditional else None
+    told = None if label is None else torch.tensor([label])
+    slope = gan.saliency(judge, drawn, label)
+    score = pair.told(gan.score(judge, drawn[None], told)).item()
+    real, fake = usual_scores(pair)
+    values: Value = {"score": score, "real": real, "fake": fake}
+    if pair.probable:
+        values = {name: {"percent": value} for name, value in values.items()}
+    if label is not None:
+        values["digit"] = str(label)
+    key = "raw" if not pair.probable else "asked" if pair.conditional else "score"
+    pictures = np.stack([_on_paper(image.numpy()), _on_paper(image.numpy(), slope)])
+    shown = images(pictures, captions=["gets", "saliency"])
+    return shown, notes([(key, "info", values)])
+
+
+_FOR, _AGAINST = np.array([0.13, 0.33, 0.77]), np.array([0.81, 0.36, 0.05])  # RGB
+
+
+def _on_paper(image: np.ndarray, slope: np.ndarray | None = None) -> np.ndarray:
+    """Ink on white paper, and over it blue for and orange against more ink: (28, 28, 3)."""
+    paper = (1 - 0.75 * image[..., None]).repeat(3, axis=-1)
+    if slope is None:
+        return paper
+    strength = (slope / max(float(np.abs(slope).max()), 1e-12))[..., None]
+    return paper + (np.where(strength < 0, _AGAINST, _FOR) - paper) * np.abs(strength) * 0.8
+
+
+# --- Is it any good? -----------------------------------------------------------------------------
+
+DIGITS = [str(digit) for digit in range(10)]
+
+
+def histogram(found: Quality) -> Value:
+    """How often each digit was read, beside how often it stands in the test set."""
+    real = torch.bincount(load_mnist().test_labels, minlength=10) / 10_000
+    return bars(DIGITS, {"generated": found.histogram.tolist(), "test": real.tolist()})
+
+
+def judgement(found: Quality, real: Quality) -> Value:
+    """The judge's numbers, beside those of as many real pictures."""
+    values = {"confident": {"percent": found.confident}, "real": {"percent": real.confident}}
+    items = [("confident", "good" if found.confident > 0.9 else "info", values)]
+    distance = {
+        "frechet": round(found.frechet, 1),
+        "real": round(real.frechet, 1),
+        "count": found.n,
+    }
+    items.append(("frechet", "info", distance))
+    if found.matches is not None:
+        values = {"matches": {"percent": found.matches}}
+        items.append(("matches", "good" if found.matches > 0.9 else "info", values))
+    rare = [digit for digit in range(10) if found.histogram[digit] < 0.02]
+    if rare:
+        items.append(("missing", "warning", {"digits": ", ".join(map(str, rare))}))
+    return notes(items)
+
+
+def exhibits(pictures: np.ndarray) -> Value:
+    """Some of the judged pictures, each with its reading."""
+    digits, chances = read(pictures)
+    sure = chances.max(axis=1)
+    captions = [f"{d}  {100 * p:.0f} %" for d, p in zip(digits, sure, strict=True)]
+    marks = ["" if p > 0.9 else "wrong" for p in sure]
+    return {**sheet(pictures, most=None), "captions": captions, "marks": marks}
+
+
+def neighbour(picture: np.ndarray, typical: float) -> tuple[Value, Value]:
+    """A picture beside the nearest training image; whether it is a copy of it."""
+    found = nearest(picture)
+    both = np.stack([picture, found.image])
+    values = {"distance": round(found.distance, 2), "typical": round(typical, 2)}
+    copied = found.distance < typical / 2
+    shown = {**sheet(both, most=None), "captions": ["this", "training"]}
+    return shown, notes([("copy" if copied else "new", "warning" if copied else "good", values)])
+
+
+# --- Variants ------------------------------------------------------------------------------------
+
+
+def lane(run: Run) -> Value:
+    """One variant's pictures of the first 25 noises, over time."""
+    frames = recorded(run, "lane", lambda s: sheet(s.samples[:LANE], 5, most=_MOST_BYTES))
+    return {"run": run.id, "frames": frames}
+
+
+def ranking(found: Mapping[str, tuple[Run, Quality]]) -> tuple[Value, Value]:
+    """How many pictures of each variant are surely a digit, and its other numbers in words."""
+    shares = {"confident": [quality.confident for _, quality in found.values()]}
+    lines = []
+    for name, (run, quality) in found.items():
+        values = {
+            "steps": run.latest.step,
+            "seconds": round(run.elapsed_s, 1),
+            "confident": {"percent": quality.confident},
+            "frechet": round(quality.frechet, 1),
+            "rarest": {"percent": float(quality.histogram.min())},
+        }
+        lines.append((name, "info", values))
+    return {**bars(list(found), shares), "max": 1.0}, notes(lines)
