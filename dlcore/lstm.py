@@ -32,6 +32,7 @@ from dlcore.text import (
     bare,
     learn_vocabulary,
 )
+from dlcore.threads import one_thread
 
 BUNDLED = Path(__file__).parent.parent / "weights" / "lstm.safetensors"
 
@@ -306,12 +307,8 @@ def job(config: Config, csv: str = "", watch: str = "") -> Iterator[Progress]:
     csv: the user's own table, for data="csv"; watch: a sentence to read again and again.
     """
     data = load(config, csv)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the steps are too small to share: handing them over takes longer
-    try:
+    with one_thread():
         yield from train(build(config, data.texts(data.train)), data, config, watch)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def load(config: Config, csv: str = "") -> Opinions:

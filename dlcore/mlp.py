@@ -26,6 +26,7 @@ from dlcore.portrait import Answers, Health, Picture, Snapshot, look, probabilit
 from dlcore.progress import Progress
 from dlcore.seeds import Seeds, side_by_side
 from dlcore.settings import SettingError, Settings, setting
+from dlcore.threads import one_thread
 from dlcore.updates import Batches
 
 __all__ = [  # the tab asks this module for everything, also for what stands in others
@@ -335,7 +336,8 @@ def job(
 ) -> Iterator[Progress]:
     """Load, build, train: what a worker runs when *Train* is pressed."""
     table = load(config, csv, target)
-    yield from train(build(config, table), table, config, start=start, updates=updates)
+    with one_thread():
+        yield from train(build(config, table), table, config, start=start, updates=updates)
 
 
 @torch.no_grad()
@@ -386,4 +388,5 @@ def seeds_job(
     table = load(config, csv, target)
     each = [replace(config, seed=config.seed + i) for i in range(count)]
     runs = [train(build(one, table), table, one, watch_s=inf) for one in each]
-    yield from side_by_side(runs, [one.seed for one in each])
+    with one_thread():
+        yield from side_by_side(runs, [one.seed for one in each])

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before anything imports gradio
+# Before anything imports torch: threads that spin while they wait for one another slow a machine
+# with other work down a hundredfold, and two test processes on two cores are such a machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tests.serving import Server, serving  # noqa: E402
 
