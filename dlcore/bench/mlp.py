@@ -49,7 +49,7 @@ def measure(repeat: int) -> None:
         plain.append(slow)
         ratios.append(slow / statistics.mean([first, second]))
     whole = [_time_defaults(table, seed) for seed in range(repeat)]
-    print(f"\ndefaults      {statistics.median(whole):7.2f} s  (a whole training; goal: at most 2 s)")
+    print(f"\ndefaults      {statistics.median(whole):7.2f} s  (to the end; goal: at most 2 s)")
     print(f"plain loop    {statistics.median(plain) * 1e3:7.1f} ms  (full batch, Adam 1e-3)")
     print(f"dlcore.mlp    {statistics.median(ours) * 1e3:7.1f} ms  (batches of 128, Adam 3e-2)")
     print(f"ratio         {statistics.median(ratios):7.1f}     (goal: at least {GOAL:g})")
