@@ -10,7 +10,7 @@ from demos import vae_compare as comparison
 from demos import vae_handlers as on
 from demos import vae_views as views
 from demos.kit.code_panel import CodePanel
-from demos.kit.errors import guard
+from demos.kit.errors import UserError, guard
 from demos.kit.lesson import lesson
 from demos.kit.permalink import address
 from demos.kit.run import Run
@@ -143,4 +143,6 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _weights(run: Run) -> bytes:
+    if run.kept is None:
+        raise UserError("kit.errors.train_first")
     return to_bytes(run.kept.state, topic=TOPIC, config=run.config, metrics=run.metrics())

@@ -1,7 +1,6 @@
 """What the VAE tab remembers of a session, which model answers, and what may be asked."""
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,7 +19,7 @@ BUNDLED = ("2", "20")  # latent dimensions of the models that come along
 WHICH = (*BUNDLED, "yours")
 STEPS = 10  # pictures along a path
 SAMPLES = 8  # drawn from a posterior
-FARTHEST = 6.0  # world units that a client may ask for, past what any plane shows
+FARTHEST = 1e6  # world units from the middle; no plane is as large
 
 Point = tuple[float, float]
 
@@ -54,9 +53,9 @@ def bundled(name: str) -> vae.VAE:
 
 def trained(run: Run) -> Trained | None:
     """What is kept of a run, stopped ones included; None when it ended before its first weights."""
-    if run.snapshot is None or run.snapshot.state is None:
+    if run.kept is None:
         return None
-    return Trained(vae.restore(run.snapshot.state, run.config), run.config)
+    return Trained(vae.restore(run.kept.state, run.config), run.config)
 
 
 def model_of(which: object, own: object) -> vae.VAE:
@@ -104,7 +103,7 @@ def _place(pair: Any) -> Point:
     for number in pair:
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise UserError("vae.errors.no_point")
-        if not math.isfinite(number):
+        if not abs(number) <= FARTHEST:  # false for NaN, too
             raise UserError("vae.errors.no_point")
     return float(pair[0]), float(pair[1])
 
