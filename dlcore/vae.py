@@ -24,6 +24,7 @@ from dlcore.descent import SCHEDULES, rate_at
 from dlcore.device import best_dtype
 from dlcore.progress import Progress
 from dlcore.settings import Settings, setting
+from dlcore.threads import one_thread
 from dlcore.vae_plane import Plane, Snapshot, Watcher, find_plane, manifold, span_of
 
 __all__ = [  # the tab asks this module for everything, also for what stands in another
@@ -242,7 +243,9 @@ def evaluate(model: VAE, images: Tensor, *, binarize: bool = False) -> dict[str,
 
 def job(config: Config) -> Iterator[Progress]:
     """Load, build, train: what a worker runs when *Train* is pressed."""
-    yield from train(build(config), load_mnist(), config)
+    data = load_mnist()
+    with one_thread():  # a second core, if idle, would save a tenth; if busy, it doubles the time
+        yield from train(build(config), data, config)
 
 
 @dataclass(frozen=True)
