@@ -120,6 +120,9 @@ def _add_settings(parser: argparse.ArgumentParser, topic: ModuleType) -> None:
         default=Path(f"{name}.safetensors"),
         help="where the weights go (default: %(default)s)",
     )
+    parser.add_argument(
+        "--half", action="store_true", help="keep the weights in half precision: half the bytes"
+    )
     if hasattr(topic, "TUTORIAL"):
         parser.add_argument(
             "--tutorial",
@@ -189,6 +192,8 @@ def _train(flags: argparse.Namespace) -> int:
         print("interrupted before anything was learnt; nothing saved", file=sys.stderr)
         return INTERRUPTED
     state = _state(topic, config, last.snapshot)
+    if flags.half:
+        state = {name: _halved(value) for name, value in state.items()}
     save(flags.out, state, topic=flags.topic, config=config, metrics=metrics)
     if interrupted:
         print(
@@ -235,10 +240,23 @@ def _watch(steps: Iterator[Progress]) -> tuple[Progress | None, dict[str, float]
 
 
 def _state(topic: ModuleType, config: Any, snapshot: Any) -> Mapping[str, Any]:
-    """The weights in a snapshot: named in `state`, or the perceptron's one row of them."""
+    """The weights in a snapshot: named in `state`, or the perceptron's one row of them.
+
+    A GAN's state holds more than its networks, which is only needed to go on.
+    """
+    if hasattr(topic, "networks"):
+        return topic.networks(snapshot.state)
     if hasattr(snapshot, "state"):
         return snapshot.state
     return topic.restore(snapshot.after, config).state_dict()
+
+
+def _halved(value: Any) -> Any:
+    """An array or tensor in float16, if it is one of fractions."""
+    import torch
+
+    tensor = torch.as_tensor(value)
+    return tensor.half() if tensor.is_floating_point() else tensor
 
 
 def _weights(flags: argparse.Namespace) -> int:

@@ -25,6 +25,7 @@ class Players:
     gan: GAN
     optimizer_d: Adam
     optimizer_g: Adam
+    rates: tuple[float, float]  # the highest learning rates of the two
     average: nn.Module | None
     keeps: float  # of the average, at each step; the rest is the generator of that moment
     steps: int = 0
@@ -36,9 +37,15 @@ class Players:
             gan.train(),
             Adam(gan.discriminator.parameters(), lr=config.lr_d, betas=betas, fused=True),
             Adam(gan.generator.parameters(), lr=config.lr_g, betas=betas, fused=True),
+            (config.lr_d, config.lr_g),
             copy.deepcopy(gan.generator).requires_grad_(False) if config.average else None,
             config.average,
         )
+
+    def pace(self, share: float) -> None:
+        """Both learn at this share of their highest rates from now on."""
+        for optimizer, rate in zip((self.optimizer_d, self.optimizer_g), self.rates, strict=True):
+            optimizer.param_groups[0]["lr"] = share * rate
 
     @torch.no_grad()
     def follow(self) -> None:

@@ -18,6 +18,10 @@ def rows() -> dict[str, tuple[Measure, str]]:
     """A row's name -> what runs it, given the command's flags, and what it measures."""
     return {
         "cnn": (_cnn, "seconds to 98.7 % on MNIST, against a plain loop as tutorials write it"),
+        "gan": (
+            _gan,
+            "an epoch against a plain loop, and 64 samples; --parzen: the paper's measure",
+        ),
         "lstm": (
             _lstm,
             "an epoch of sentences sorted by length, against padded; and sentence to picture",
@@ -36,6 +40,16 @@ def _cnn(flags: argparse.Namespace) -> None:
     from dlcore.bench.cnn import measure
 
     measure(flags.repeat or 1)
+
+
+def _gan(flags: argparse.Namespace) -> None:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from dlcore.bench.gan import measure, measure_parzen
+
+    if flags.parzen:
+        measure_parzen()
+    else:
+        measure(flags.repeat or 3)
 
 
 def _lstm(flags: argparse.Namespace) -> None:
