@@ -130,6 +130,7 @@ def _lines(pair: state.Pair, told: HandStep, part: int) -> list[Value]:
         return {"gradient": grad, "change": {"percent": change / size if size else 0.0}}
 
     movers = ("d", "g") if told.which == "both" else (told.which,)
+    kind = "loss" if pair.probable else "score"
     cards = {"step": told.step + 1, "count": len(told.noise), "size": told.noise.shape[1]}
     scores = {"real": mean(told.real_before), "fake": mean(told.fake_before)}
     after = {
@@ -140,7 +141,7 @@ def _lines(pair: state.Pair, told: HandStep, part: int) -> list[Value]:
         (1, "cards", cards),
         (2, "pictures", {"count": len(told.fakes)}),
         (3, "scores", scores),
-        *((4, f"loss_{who}", {"loss": told.metrics[f"{who}_loss"]}) for who in movers),
+        *((4, f"{kind}_{who}", {"loss": told.metrics[f"{who}_loss"]}) for who in movers),
         *((5, f"moves_{who}", moved(who)) for who in movers),
         *((5, f"rests_{who}", {}) for who in ("d", "g") if who not in movers),
         (6, "after", after),

@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-import torch
 from torch import Tensor
 
 from demos import gan_hand as by_hand

@@ -158,8 +158,8 @@ class Layout:
             }
         self.race_time = Timeline({"steps": []}, group=RACE, elem_id="gan-race-time")
         self.race_bars = Bars(
-            texts=("gan.hints", "gan.settings.variant_choices", "gan.variants"),
-            title="confident",
+            texts=("gan.hints", "gan.settings.variant_choices"),
+            title="race_title",
             empty="race_first",
             elem_id="gan-race-bars",
         )
@@ -271,7 +271,5 @@ def _button(name: str, **props: Any) -> gr.Button:
 def _grid(name: str, *, words: str = "", empty: str = "empty", **props: Any) -> ImageGrid:
     """Pictures with a title; words: its key, unless it is the grid's name."""
     title = words or name.replace("hand-", "hand.")
-    return ImageGrid(
-        texts=("gan.judge", "gan.play", "gan.hints", "gan"), title=title, empty=empty, elem_id=f"gan-{name}",
-        **props,
-    )  # fmt: skip
+    texts = ("gan.judge", "gan.play", "gan.hints", "gan")
+    return ImageGrid(texts=texts, title=title, empty=empty, elem_id=f"gan-{name}", **props)

@@ -198,10 +198,9 @@ def amounts_of(values: Any) -> list[float]:
 
 def race_steps(value: object) -> int:
     """Steps of G for each variant. Raises UserError."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not SHORTEST_RACE <= value <= LONGEST_RACE or value != int(value):
-        raise UserError("gan.errors.steps", low=SHORTEST_RACE, high=LONGEST_RACE)
-    return int(value)
+    if isinstance(value, int | float) and value in range(SHORTEST_RACE, LONGEST_RACE + 1):
+        return int(value)
+    raise UserError("gan.errors.steps", low=SHORTEST_RACE, high=LONGEST_RACE)
 
 
 def look_of(value: object) -> Look:

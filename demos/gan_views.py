@@ -164,17 +164,15 @@ def histogram(found: Quality) -> Value:
 
 def judgement(found: Quality, real: Quality) -> Value:
     """The judge's numbers, beside those of as many real pictures."""
-    values = {"confident": {"percent": found.confident}, "real": {"percent": real.confident}}
-    items = [("confident", "good" if found.confident > 0.9 else "info", values)]
-    distance = {
-        "frechet": round(found.frechet, 1),
-        "real": round(real.frechet, 1),
-        "count": found.n,
-    }
-    items.append(("frechet", "info", distance))
+    sure = {"confident": {"percent": found.confident}, "real": {"percent": real.confident}}
+    apart = {"frechet": round(found.frechet, 1), "real": round(real.frechet, 1), "count": found.n}
+    items: list[tuple[str, str, Value]] = [
+        ("confident", "good" if found.confident > 0.9 else "info", sure),
+        ("frechet", "info", apart),
+    ]
     if found.matches is not None:
-        values = {"matches": {"percent": found.matches}}
-        items.append(("matches", "good" if found.matches > 0.9 else "info", values))
+        kind = "good" if found.matches > 0.9 else "info"
+        items.append(("matches", kind, {"matches": {"percent": found.matches}}))
     rare = [digit for digit in range(10) if found.histogram[digit] < 0.02]
     if rare:
         items.append(("missing", "warning", {"digits": ", ".join(map(str, rare))}))
@@ -210,8 +208,8 @@ def lane(run: Run) -> Value:
 
 
 def ranking(found: Mapping[str, tuple[Run, Quality]]) -> tuple[Value, Value]:
-    """How many pictures of each variant are surely a digit, and its other numbers in words."""
-    shares = {"confident": [quality.confident for _, quality in found.values()]}
+    """How far each variant's pictures are from real ones, and its other numbers in words."""
+    distances = {"frechet": [quality.frechet for _, quality in found.values()]}
     lines = []
     for name, (run, quality) in found.items():
         values = {
@@ -222,4 +220,4 @@ def ranking(found: Mapping[str, tuple[Run, Quality]]) -> tuple[Value, Value]:
             "rarest": {"percent": float(quality.histogram.min())},
         }
         lines.append((name, "info", values))
-    return {**bars(list(found), shares), "max": 1.0}, notes(lines)
+    return bars(list(found), distances, unit="count"), notes(lines)
