@@ -9,18 +9,25 @@ export function handOf(view) {
   const { host, stage } = view;
   let held = null; // { kind: "point" | "path", end, x, y, moved } while a pointer is down
   let asked = null; // the last place that Python was asked about
-  let waiting = null; // timer, while its answer is on its way
+  let drawn = null; // a path that Python has not been told of
+  let waiting = null; // timer, while an answer is on its way
   let seen = ""; // what Python last laid on the plane
 
-  /* ---- questions: one at a time, and the newest ---- */
+  /* ---- questions: one at a time, of places the newest ---- */
 
   const same = (a, b) => a?.x === b?.x && a?.y === b?.y;
 
   function ask() {
-    if (waiting !== null || !view.pointer || same(view.pointer, asked)) return;
-    asked = view.pointer;
+    if (waiting !== null || (!drawn && (!view.pointer || same(view.pointer, asked)))) return;
     waiting = setTimeout(answered, PATIENCE_MS);
-    host.trigger("point", { ...asked });
+    if (drawn) {
+      const [from, to] = drawn;
+      drawn = null;
+      host.trigger("path", { from, to });
+    } else {
+      asked = view.pointer;
+      host.trigger("point", { ...asked });
+    }
   }
 
   function answered() {
@@ -33,10 +40,10 @@ export function handOf(view) {
     const news = JSON.stringify([value.pointer, value.path, value.picture?.data]);
     if (news === seen) return;
     seen = news;
-    if (value.path !== undefined && held?.kind !== "path") view.path = value.path;
+    if (value.path !== undefined && !drawn && held?.kind !== "path") view.path = value.path;
     const mine = waiting !== null || held?.kind === "point";
     if (value.pointer !== undefined && !mine) view.pointer = asked = value.pointer;
-    if (value.pointer) answered();
+    if (waiting !== null) answered();
   }
 
   /* ---- places ---- */
@@ -55,7 +62,7 @@ export function handOf(view) {
   function point(place) {
     view.pointer = place;
     view.overlay.draw();
-    if (!view.compact) ask();
+    if (view.asks) ask();
   }
 
   function drag(end, place) {
@@ -66,8 +73,9 @@ export function handOf(view) {
   function sendPath() {
     const [from, to] = view.path;
     const far = Math.hypot(to[0] - from[0], to[1] - from[1]) > 0.02 * view.geometry.span;
-    if (far) host.trigger("path", { from, to });
+    if (far) drawn = view.path;
     else view.path = host.props.value?.path ?? null;
+    ask();
     view.redraw();
   }
 
@@ -99,7 +107,7 @@ export function handOf(view) {
     const place = at(event);
     const end = endNear(event);
     held = { kind: "point", x: event.clientX, y: event.clientY, moved: false };
-    if (view.drafting || event.shiftKey) {
+    if (view.drafting || (view.asks && event.shiftKey)) {
       Object.assign(held, { kind: "path", end: 1 });
       view.path = [[place.x, place.y], [place.x, place.y]];
       view.overlay.draw();
@@ -149,7 +157,7 @@ export function handOf(view) {
     if (dx || dy) walk({ x: round(x + dx), y: round(y + dy) });
     else if (event.key === "Home") walk({ x: 0, y: 0 });
     else if (event.key === "Enter" && view.drafting) mark({ x, y });
-    else if (event.key === "p") draft();
+    else if (event.key === "p" && view.asks) draft();
     else if (event.key === "Escape" && (view.drafting || view.pinned)) rest();
     else return;
     event.preventDefault();

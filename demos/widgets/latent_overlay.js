@@ -24,15 +24,15 @@ function posterior({ value, geometry: g }) {
   if (ellipse) {
     const [x, y] = [g.x(ellipse.x), g.y(ellipse.y)];
     const turn = `rotate(${(-ellipse.angle * 180) / Math.PI} ${x} ${y})`;
-    for (const times of [2, 1]) {
+    for (const [name, times] of [["two", 2], ["under", 1], ["one", 1]]) {
       const [rx, ry] = [ellipse.sx, ellipse.sy].map((size) => Math.max(0.5, times * size * g.scale));
-      parts.push(svg("ellipse", { class: times === 1 ? "one" : "two", cx: x, cy: y, rx, ry, transform: turn }));
+      parts.push(svg("ellipse", { class: name, cx: x, cy: y, rx, ry, transform: turn }));
     }
   }
   if (samples) {
     const { data } = unpack(samples);
     for (let i = 0; i < data.length; i += 2) {
-      parts.push(svg("circle", { class: "sample", cx: g.x(data[i]), cy: g.y(data[i + 1]), r: 3 }));
+      parts.push(svg("circle", { class: "sample", cx: g.x(data[i]), cy: g.y(data[i + 1]), r: 3.5 }));
     }
   }
   if (ellipse) parts.push(svg("path", { class: "mean", d: cross(g.x(ellipse.x), g.y(ellipse.y), 6) }));
@@ -68,7 +68,9 @@ function drawInset(view) {
   const { inset, pointer: at, geometry: g, compact, readout, say } = view;
   const shown = at && pictureAt(view);
   inset.hidden = !shown;
-  const told = at ? say("place", { x: number(at.x, 2), y: number(at.y, 2) }) : say("hint");
+  const touch = window.matchMedia("(hover: none)").matches;
+  const hint = !view.asks ? "hint_near" : touch ? "hint_touch" : "hint";
+  const told = at ? say("place", { x: number(at.x, 2), y: number(at.y, 2) }) : say(hint);
   readout.textContent = view.drafting ? say("drafting") : view.pinned ? `${told} · ${say("pinned")}` : told;
   if (!shown) return;
   const [canvas, caption] = inset.children;

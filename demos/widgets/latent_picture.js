@@ -1,6 +1,6 @@
 /* The latent plane's picture: what is decoded from it, and the points in their digits' colours. */
 
-import { colours } from "./common.js";
+import { colours, isDark } from "./common.js";
 import { stamper } from "./marks.js";
 import { sharp } from "./network_wires.js";
 import { mosaic, palette } from "./sheets.js";
@@ -11,7 +11,10 @@ const ASIDE = 0.1; // points of other digits than the one that is looked at
 const backdrop = document.createElement("canvas");
 
 export function drawPicture(view) {
-  const { canvas, geometry: g, mode, tiles } = view;
+  const { canvas, geometry: g, mode, tiles, means, labels, only } = view;
+  const shown = [g.width, g.span, mode, tiles, means, labels, only, isDark(), window.devicePixelRatio];
+  if (view.shown?.every((part, i) => part === shown[i])) return; // pointing alone moves no point
+  view.shown = shown;
   const context = sharp(canvas, g.width, g.height);
   context.save();
   context.beginPath();
@@ -34,7 +37,7 @@ function drawPoints({ labels, means, only, compact, geometry: g, stage }, contex
   const size = Math.min(13, (g.side / Math.sqrt(labels.length)) * 0.5);
   const stamp = !compact && size >= SMALLEST_DIGIT
     ? digitStamper(kinds, size, surface)
-    : stamper({ kinds, radius: Math.max(1.5, Math.min(4, size * 0.3)), surface });
+    : stamper({ kinds, radius: Math.max(1.8, Math.min(4.5, size * 0.42)), surface });
   const one = (i) => stamp(context, g.x((means[2 * i] / 127) * g.span), g.y((means[2 * i + 1] / 127) * g.span), labels[i]);
   if (only !== null) {
     context.globalAlpha = ASIDE;

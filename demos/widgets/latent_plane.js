@@ -16,7 +16,7 @@ export function mount(host) {
   const compact = Boolean(host.props.compact);
   const id = `dl-latent-${(serial += 1)}`;
   const view = {
-    host, compact, say: words(host.props), known: new WeakMap(), decoded: null,
+    host, compact, asks: !compact && !host.props.group, say: words(host.props), known: new WeakMap(), decoded: null,
     only: null, mode: null, pointer: null, path: null, drafting: false, pinned: false,
   };
   const canvas = node("canvas", { "aria-hidden": "true" });
@@ -129,7 +129,7 @@ function drawAxes({ axes, geometry: g, value }) {
 
 /* ---- words and buttons ---- */
 
-function drawTools({ say, tools, modes, mode, draft, drafting, frame, keys }) {
+function drawTools({ say, asks, tools, modes, mode, draft, drafting, frame, keys }) {
   tools.setAttribute("aria-label", say("tools"));
   tools.firstChild.setAttribute("aria-label", say("shown"));
   tools.firstChild.hidden = !frame.manifold;
@@ -137,9 +137,10 @@ function drawTools({ say, tools, modes, mode, draft, drafting, frame, keys }) {
     button.textContent = say(`modes.${MODES[i]}`);
     button.setAttribute("aria-pressed", String(MODES[i] === mode));
   });
+  draft.hidden = !asks;
   draft.textContent = say("path");
   draft.setAttribute("aria-pressed", String(drafting));
-  keys.textContent = say("keys");
+  keys.textContent = asks ? `${say("keys")} ${say("path_keys")}` : say("keys");
 }
 
 function drawLegend(view) {

@@ -39,7 +39,9 @@ class LatentPlane(Widget):
     event "path" {"from": [x, y], "to": [x, y]}: a path was drawn, by dragging with Shift or with
     the path button. Coordinates are finite from the page, and within the span; check them.
 
-    LatentPlane(compact=True): no axes, legend or tools, for small multiples. empty: a key.
+    A plane with a group may show a moment whose network is gone: it asks for nothing, and shows the
+    manifold's pictures only. So does LatentPlane(compact=True), which has no axes, legend or tools,
+    for small multiples. empty: a key; largest: its width in CSS pixels.
     """
 
     script = "latent_plane"

@@ -52,7 +52,7 @@ def latent_page() -> Iterator[str]:
     asked: list[tuple[float, float]] = []
     with gr.Blocks(analytics_enabled=False) as app:
         explore = LatentPlane(plane(pointer=None, picture=None, path=None), elem_id="explore")
-        told = gr.Textbox(elem_id="told")
+        told, drawn = gr.Textbox(elem_id="told"), gr.Textbox(elem_id="drawn")
         lay = gr.Button("lay", elem_id="lay")
         LatentPlane(plane("b"), group="g", elem_id="live")
         Timeline(timeline(list(STEPS), "b"), elem_id="timeline", group="g")
@@ -81,7 +81,7 @@ def latent_page() -> Iterator[str]:
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple"}
         explore.point(point, None, [told, explore], **quiet)
-        explore.path(path, None, [told, explore], **quiet)
+        explore.path(path, None, [drawn, explore], **quiet)
         lay.click(posterior, None, explore)
     _, address, _ = demos.launch(app, block=False, quiet=True)
     try:
