@@ -4,6 +4,7 @@ One page serves all tests of this file; each leaves it as it found it.
 """
 
 import gc
+import json
 import re
 from collections.abc import Iterator
 
@@ -164,7 +165,7 @@ def test_a_path_is_drawn_by_shift_drag_and_its_ends_can_be_moved(page):
     page.mouse.up()
     page.keyboard.up("Shift")
     expect(drawn(page)).to_have_value(re.compile(r"^\[\[-"))
-    ends = np.array(eval(drawn(page).input_value()))
+    ends = np.array(json.loads(drawn(page).input_value()))
     assert np.abs(ends - [[-2, -1], [2, 1]]).max() < 0.02
     assert page.locator("#explore .marks .end").count() == 2
     page.mouse.move(*spot(page, 2, 1))
@@ -256,7 +257,7 @@ def test_a_posterior_lies_where_it_was_computed(page):
     box = one.bounding_box()
     assert box is not None
     assert abs(box["x"] + box["width"] / 2 - x) < 1 and abs(box["y"] + box["height"] / 2 - y) < 1
-    side = page.locator("#explore .stage").bounding_box()["width"] - LEFT - RIGHT  # type: ignore[index]
+    side = page.locator("#explore .stage").bounding_box()["width"] - LEFT - RIGHT
     radii = [float(one.get_attribute(name) or 0) for name in ("rx", "ry")]
     assert np.allclose(radii, np.array([1.2, 0.4]) * side / (2 * SPAN), atol=0.1)
     turn = re.match(r"rotate\(([-.\d]+)", one.get_attribute("transform") or "")
