@@ -104,12 +104,22 @@ def going_on(config: gan.Config, run: Run | None) -> tuple[Any, ...] | None:
     return (config, run.kept) if same else None
 
 
+_LEGS = """\
+def legs(count):  # the page went on where it had ended
+    start = None
+    for _ in range(count):
+        for progress in job(config, start):
+            yield progress
+        start = progress.snapshot
+"""
+
+
 def script_call(run: Run | None) -> tuple[str, str]:
-    """The expression that repeats a run. One that went on is as one that ran through."""
+    """What the script of *Download script* has to do before the training, and the training."""
     if run is None or len(run.arguments) < 2:
         return "", "job(config)"
-    epochs = round(run.config.epochs * run.latest.total / gan.Deck(load_mnist(), run.config).steps)
-    return "", f'job(Config(**{{**vars(config), "epochs": {epochs}}}))'
+    steps = gan.Deck(load_mnist(), run.config).steps
+    return _LEGS, f"legs({max(1, round(run.latest.total / steps))})"
 
 
 def trained(run: Run) -> Own | None:

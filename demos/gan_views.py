@@ -58,7 +58,7 @@ def film(run: Run) -> Value:
 
 def before_training(players: GAN) -> tuple[Value, Value]:
     """What players that were not trained here make of the same noises."""
-    pictures = gan.fixed_samples(players)
+    pictures = gan.fixed_samples(players.generator)
     first = {"step": 0, **film_frame(pictures[:FILM])}
     return sheet(pictures, 16, most=None), {"run": "", "frames": [first]}
 
