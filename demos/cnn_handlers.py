@@ -11,13 +11,11 @@ import gradio as gr
 
 from demos import cnn_views as views
 from demos.cnn_state import (
-    NAMES,
+    MODELS,
     Look,
     Trained,
     bends,
-    bundled,
     known,
-    network,
     networks,
     toggled,
     unit_of,
@@ -25,6 +23,7 @@ from demos.cnn_state import (
     whole,
 )
 from demos.kit.errors import UserError
+from demos.kit.models import NAMES
 from demos.kit.run import Run
 from demos.widgets.drawing_pad import showing
 from demos.widgets.status import status
@@ -178,7 +177,7 @@ def score_muted(own: Trained | None, look: Look) -> Iterator[tuple[Any, Any, Any
     muted = look.muted_of(look.touched)
     yield gr.update(visible=bool(muted)), status("waiting"), gr.skip()
     time.sleep(_MORE_CLICKS_S if muted else 0)
-    model = network(look.touched, own)
+    model = MODELS.named(look.touched, own)
     before, after = Evaluating(model), Evaluating(model, muted)
     for line in chain(before, after) if muted else ():
         yield gr.skip(), line, gr.skip()
@@ -235,7 +234,7 @@ def finish(own: Trained | None, run: Run | None, look: Look, which: Any) -> Iter
 
 def judge_bundled(look: Look) -> Iterator[tuple[Any, ...]]:
     """Confusion matrix and mistakes of the bundled network."""
-    for line in (judging := Evaluating(bundled())):
+    for line in (judging := Evaluating(MODELS.bundled())):
         yield look, gr.update(value=line, visible=True), gr.skip(), gr.skip()
     result = judging.result
     seen = dataclasses.replace(look, judged="bundled")
@@ -255,7 +254,7 @@ def all_mistakes(own: Trained | None, look: Look) -> tuple[Any, Any]:
 
 def _judged(own: Trained | None, look: Look) -> cnn.Evaluation:
     """The evaluation whose confusion matrix is shown."""
-    result = known.get(network(look.judged, own))
+    result = known.get(MODELS.named(look.judged, own))
     if result is None:
         raise UserError("cnn.errors.not_judged")
     return result

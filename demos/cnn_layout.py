@@ -5,8 +5,10 @@ from typing import Any
 import gradio as gr
 
 from demos import cnn_views as views
-from demos.cnn_state import NAMES, SECTIONS, WHICH, Look
+from demos.cnn_state import SECTIONS, WHICH, Look
 from demos.kit.language import localise
+from demos.kit.models import NAMES
+from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
 from demos.kit.training import TrainingPanel
 from demos.widgets.bars import Bars, bars
@@ -33,18 +35,11 @@ class Layout:
         self.maps: dict[str, FeatureMaps] = {}
         self.curves: dict[str, LineChart] = {}
         self.reasons: dict[str, ImageGrid] = {}
-        self.tabs: dict[str, gr.Tab] = {}
         with gr.Row(elem_id="cnn-top"):
             self._draw()
             self._answer()
-        with gr.Tabs(elem_id="cnn-sections", selected=SECTIONS[0]) as self.sections:
-            for name, section in zip(
-                SECTIONS, (self._sees, self._train, self._transform, self._why), strict=True
-            ):
-                tab = gr.Tab(id=name, elem_id=f"cnn-section-{name}")
-                with localise(tab, label=f"cnn.sections.{name}"):
-                    section()
-                self.tabs[name] = tab
+        contents = (self._sees, self._train, self._transform, self._why)
+        self.sections, self.tabs = sections(topic, dict(zip(SECTIONS, contents, strict=True)))
         self.own = self.panel.state
 
     # --- Groups that handlers read and write -----------------------------------------------
@@ -76,14 +71,14 @@ class Layout:
         with gr.Column(scale=4, min_width=270):
             self.pad = DrawingPad({"pixels": ""}, elem_id="cnn-pad")
             with gr.Row(elem_classes="dl-buttons"):
-                self.random = _button("random")
-                self.examples_button = _button("examples")
+                self.random = button("cnn.random", size="sm")
+                self.examples_button = button("cnn.examples", size="sm")
             self.examples_open = gr.State(False)
             self.examples = ImageGrid(
                 pick=True, columns=5, visible=False, elem_id="cnn-examples-grid"
             )
         with gr.Column(scale=3, min_width=200):
-            _caption("gets")
+            caption("cnn.gets")
             self.gets = ImageGrid(
                 texts=("cnn.hints",), empty="draw_first", largest=224, elem_id="cnn-gets"
             )
@@ -105,11 +100,7 @@ class Layout:
 
     def _pair(self, name: str) -> bool:
         """A heading over each of two networks' pictures; whether this one is shown at first."""
-        self.headings.append(
-            localise(
-                gr.Markdown(visible=False, elem_classes="dl-caption"), value=f"cnn.heading.{name}"
-            )
-        )
+        self.headings.append(caption(f"cnn.heading.{name}", visible=False))
         return name == "bundled"
 
     # --- Sections ----------------------------------------------------------------------------
@@ -120,7 +111,7 @@ class Layout:
             self.maps[name] = FeatureMaps(None, visible=shown, elem_id=f"cnn-maps-{name}")
         self.inspector = Inspector(None, texts=("cnn.models",), elem_id="cnn-inspector")
         with gr.Column(visible=False, elem_id="cnn-score") as self.score:
-            _caption("score.title")
+            caption("cnn.score.title")
             self.score_status = Status(
                 {"state": "idle"}, texts=("cnn.scoring",), elem_id="cnn-score-status"
             )
@@ -138,11 +129,11 @@ class Layout:
             job=cnn.job,
             panels=[["loss", "test_loss"], ["accuracy", "test_accuracy"]],
         )
-        _caption("kernels")
+        caption("cnn.kernels")
         self.kernels = _recorded("kernels", self.topic, columns=16)
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
-                _caption("confusion")
+                caption("cnn.confusion")
                 self.confusion = Heatmap(
                     pick=True,
                     group=self.topic,
@@ -150,7 +141,7 @@ class Layout:
                     empty="train_first",
                     elem_id="cnn-confusion",
                 )
-                self.judge = _button("judge")
+                self.judge = button("cnn.judge", size="sm")
                 self.judge_status = Status(
                     {"state": "idle"},
                     texts=("cnn.scoring",),
@@ -158,12 +149,12 @@ class Layout:
                     elem_id="cnn-judge-status",
                 )
             with gr.Column(scale=1, min_width=300):
-                _caption("mistakes")
+                caption("cnn.mistakes")
                 self.gallery = _recorded("mistakes", self.topic, columns=6, pick=True)
-                self.all_mistakes = _button("all_mistakes", visible=False)
+                self.all_mistakes = button("cnn.all_mistakes", size="sm", visible=False)
 
     def _transform(self) -> None:
-        _caption("transform")
+        caption("cnn.transform")
         with gr.Row():
             with gr.Column(scale=2, min_width=270):
                 self.kind = localise(
@@ -172,7 +163,7 @@ class Layout:
                     choices={kind: f"cnn.changes.{kind}" for kind in CHANGES},
                 )
                 self.amounts = [self._amount(kind) for kind in CHANGES]
-                self.straight = _button("straight")
+                self.straight = button("cnn.straight", size="sm")
             with gr.Column(scale=3, min_width=300):
                 self.bent = ImageGrid(
                     texts=("cnn.hints",), empty="draw_first", largest=140, elem_id="cnn-bent"
@@ -199,7 +190,7 @@ class Layout:
         return localise(slider, label=f"cnn.changes.{kind}")
 
     def _why(self) -> None:
-        _caption("why")
+        caption("cnn.why")
         self.digit = localise(
             gr.Radio([-1, *range(10)], value=-1, interactive=True, elem_id="cnn-digit"),
             label="cnn.digit",
@@ -237,15 +228,6 @@ class Layout:
                 self.sections: gr.update(selected="train"),
             },
         }
-
-
-def _caption(name: str) -> gr.Markdown:
-    return localise(gr.Markdown(elem_classes="dl-caption"), value=f"cnn.{name}")
-
-
-def _button(name: str, visible: bool = True) -> gr.Button:
-    button = gr.Button(size="sm", visible=visible, elem_id=f"cnn-{name.replace('_', '-')}")
-    return localise(button, value=f"cnn.{name}")
 
 
 def _recorded(name: str, group: str, *, columns: int, pick: bool = False) -> ImageGrid:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from demos.kit.errors import UserError
+from demos.kit.models import NAMES, Models, Own
 from demos.kit.run import Run
 from demos.widgets.drawing_pad import drawn
 from dlcore import cnn
@@ -18,7 +18,6 @@ from dlcore.data.mnist import load_mnist
 from dlcore.drawing import CHANGES, to_mnist
 from dlcore.settings import SettingError
 
-NAMES = ("bundled", "yours")  # the two networks
 WHICH = (*NAMES, "both")
 SECTIONS = ("sees", "train", "transform", "why")
 LAYERS = {"conv1": 32, "conv2": 64}  # what can be muted
@@ -30,10 +29,9 @@ UNITS = {  # what can be inspected: stage -> how many
 
 
 @dataclass(frozen=True)
-class Trained:
-    """The reader's own network, held read-only."""
+class Trained(Own[cnn.CNN]):
+    """The reader's own network, and how it did."""
 
-    model: cnn.CNN
     evaluation: cnn.Evaluation | None  # on the test set, once it is known
 
 
@@ -56,12 +54,7 @@ class Look:
 known: "WeakKeyDictionary[cnn.CNN, cnn.Evaluation]" = WeakKeyDictionary()
 
 
-@cache
-def bundled() -> cnn.CNN:
-    try:
-        return cnn.load_bundled()
-    except OSError as error:
-        raise UserError("cnn.errors.no_bundled") from error
+MODELS = Models("cnn", cnn.load_bundled)
 
 
 def trained(run: Run) -> Trained | None:
@@ -71,22 +64,11 @@ def trained(run: Run) -> Trained | None:
     return Trained(cnn.restore(run.snapshot.state), run.snapshot.evaluation)
 
 
-def network(name: object, own: Trained | None) -> cnn.CNN:
-    """The network of this name. Raises UserError."""
-    if name == "bundled":
-        return bundled()
-    if name != "yours":
-        raise UserError("cnn.errors.unknown_network")
-    if not isinstance(own, Trained):
-        raise UserError("cnn.errors.train_first")
-    return own.model
-
-
 def networks(which: object, own: Trained | None) -> dict[str, cnn.CNN]:
     """The networks that answer: name -> model. Raises UserError."""
     if not isinstance(which, str) or which not in WHICH:
-        raise UserError("cnn.errors.unknown_network")
-    return {name: network(name, own) for name in (NAMES if which == "both" else (which,))}
+        raise UserError("cnn.errors.unknown_model")
+    return {name: MODELS.named(name, own) for name in (NAMES if which == "both" else (which,))}
 
 
 def what_it_gets(pixels: object, centre: object, look: Look) -> Tensor | None:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from demos.cnn_state import NAMES, Look, Trained, as_batch, network, traced
+from demos.cnn_state import MODELS, Look, Trained, as_batch, traced
+from demos.kit.models import NAMES
 from demos.kit.run import Run
 from demos.widgets.bars import bars
 from demos.widgets.drawing_pad import showing
@@ -65,7 +66,7 @@ def magnified(image: Tensor | None, look: Look, own: Trained | None) -> dict[str
     if image is None or look.unit is None:
         return None
     name, stage, unit = look.unit
-    model, muted = network(name, own), look.muted_of(name)
+    model, muted = MODELS.named(name, own), look.muted_of(name)
     trace = traced(model, image, muted)
     kind, parts = _parts(model, as_batch(image)[0], trace, stage, unit)
     if kind == "relu":

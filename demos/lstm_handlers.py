@@ -14,14 +14,13 @@ from demos.kit.errors import UserError
 from demos.kit.language import say, session_language
 from demos.lstm_state import (
     KINDS,
+    MODELS,
     SIDES,
     Look,
     Trained,
-    bundled,
     clean_table,
     held,
     job_arguments,
-    model_of,
     readable,
     respelt,
     sentence,
@@ -50,7 +49,7 @@ def read(
     shown = [(first, which_first), (second if twin else "", which_second)]
     pairs: list[tuple[Any, Any]] = []
     for text, which in shown:
-        words, model = sentence(text), model_of(which, own)
+        words, model = sentence(text), MODELS.named(which, own)
         inside = (None, None)
         pairs.append(views.reading(model, words, clamps) if readable(model, words) else inside)
     strips, insides = zip(*pairs, strict=True)
@@ -61,7 +60,7 @@ def edit(side: str) -> Callable[..., Any]:
     """A word was changed in the strip: write the sentence anew."""
 
     def edits(text: Any, which: Any, own: Any, event: gr.EventData) -> str:
-        words, model = sentence(text), model_of(which, own)
+        words, model = sentence(text), MODELS.named(which, own)
         return sentence(respelt(words, model.vocabulary.tokens(words), edited(sent(event))))
 
     edits.__name__ = f"edit_{side}"
@@ -112,13 +111,6 @@ def show_second(twin: Any) -> list[Any]:
     return [gr.update(visible=bool(twin))] * 5
 
 
-def opened(section: str) -> Callable[[Look], Look]:
-    def opens(look: Look) -> Look:
-        return dataclasses.replace(look, section=section)
-
-    return opens
-
-
 # --- Training ------------------------------------------------------------------------------------
 
 
@@ -156,7 +148,7 @@ def finish(own: Any, look: Any, which_first: Any, which_second: Any) -> list[Any
 def judge_bundled(look: Look) -> tuple[Any, ...]:
     """The bundled model on the test part of both languages."""
     data = load_opinions("both")
-    test = lstm.evaluate(bundled(), data, data.test)
+    test = lstm.evaluate(MODELS.bundled(), data, data.test)
     return dataclasses.replace(look, judged="bundled"), *views.judged(test)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import gradio as gr
 
 from demos.kit.language import localise
+from demos.kit.models import NAMES
+from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
 from demos.kit.training import TrainingPanel
 from demos.lstm_handlers import example
-from demos.lstm_state import CLAMPED, HOLDS, KINDS, NAMES, SECTIONS, SIDES, Look, job_arguments
+from demos.lstm_state import CLAMPED, HOLDS, KINDS, SIDES, Look, job_arguments
 from demos.widgets.bars import Bars
 from demos.widgets.gates import Gates
 from demos.widgets.heatmap import Heatmap
@@ -40,10 +42,9 @@ class Layout:
         self.look = gr.State(Look())
         self.sides = {name: Side() for name in SIDES}
         self.second_parts: list[Any] = []  # what shows with the second sentence only
-        self.tabs: dict[str, gr.Tab] = {}
         with gr.Row(elem_classes="dl-buttons"):
-            self.random = _button("random")
-            self.copy = _button("copy", visible=False)
+            self.random = button("lstm.random", size="sm")
+            self.copy = button("lstm.copy", size="sm", visible=False)
             self.twin = localise(
                 gr.Checkbox(False, elem_id="lstm-twin", interactive=True, container=False),
                 label="lstm.twin",
@@ -51,13 +52,9 @@ class Layout:
         with gr.Row(elem_id="lstm-top"):
             for name in SIDES:
                 self._sentence(name)
-        _caption("strip")
-        with gr.Tabs(elem_id="lstm-sections", selected=SECTIONS[0]) as self.sections:
-            for name, section in zip(SECTIONS, (self._inside, self._train, self._why), strict=True):
-                tab = gr.Tab(id=name, elem_id=f"lstm-section-{name}")
-                with localise(tab, label=f"lstm.sections.{name}"):
-                    section()
-                self.tabs[name] = tab
+        caption("lstm.strip")
+        contents = {"inside": self._inside, "train": self._train, "why": self._why}
+        self.sections, _ = sections(topic, contents)
         self.own = self.panel.state
 
     # --- Groups that handlers read and write -----------------------------------------------
@@ -123,7 +120,7 @@ class Layout:
     # --- Sections ----------------------------------------------------------------------------
 
     def _inside(self) -> None:
-        _caption("clamps")
+        caption("lstm.clamps")
         self.holds: dict[str, gr.Radio] = {}
         with gr.Row(elem_classes="dl-settings"):
             for gate in CLAMPED:
@@ -136,13 +133,12 @@ class Layout:
                     info=f"lstm.clamp_info.{gate}",
                     choices={hold: f"lstm.clamp_choices.{hold}" for hold in HOLDS},
                 )
-        _caption("inside")
+        caption("lstm.inside")
         with gr.Row():
             for name, side in self.sides.items():
                 first = name == "first"
                 with gr.Column(scale=1, min_width=300, visible=first) as column:
-                    heading = gr.Markdown(visible=False, elem_classes="dl-caption")
-                    self.second_parts.append(localise(heading, value=f"lstm.heading.{name}"))
+                    self.second_parts.append(caption(f"lstm.heading.{name}", visible=False))
                     side.gates = Gates(None, texts=("lstm.notes",), elem_id=f"lstm-gates-{name}")
                 if not first:
                     self.second_parts.append(column)
@@ -160,7 +156,7 @@ class Layout:
             extras=[self.csv, self.sides["first"].text],
             prepare=job_arguments,
         )
-        _caption("watched")
+        caption("lstm.watched")
         self.watched = TokenStrip(
             None,
             group=self.topic,
@@ -170,11 +166,11 @@ class Layout:
         )
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
-                _caption("confusion")
+                caption("lstm.confusion")
                 self.confusion = Heatmap(
                     texts=_HINTS, empty="train_first", largest=96, elem_id="lstm-confusion"
                 )
-                _caption("lengths")
+                caption("lstm.lengths")
                 self.lengths = LineChart(
                     texts=_HINTS,
                     empty="train_first",
@@ -182,9 +178,9 @@ class Layout:
                     elem_id="lstm-lengths",
                 )
                 with gr.Row(elem_classes="dl-buttons"):
-                    self.judge = _button("judge")
+                    self.judge = button("lstm.judge", size="sm")
             with gr.Column(scale=3, min_width=300):
-                _caption("mistakes")
+                caption("lstm.mistakes")
                 self.mistakes = Sentences(
                     texts=("lstm.labels", "lstm.hints"),
                     empty="train_first",
@@ -206,28 +202,23 @@ class Layout:
             self.csv_found = gr.Markdown(visible=False, elem_id="lstm-csv-found")
 
     def _why(self) -> None:
-        _caption("why")
+        caption("lstm.why")
         with gr.Row(elem_classes="dl-buttons"):
-            self.compare = localise(
-                gr.Button(variant="primary", elem_id="lstm-compare"), value="lstm.compare"
-            )
-            self.compare_stop = localise(
-                gr.Button(variant="stop", interactive=False, elem_id="lstm-compare-stop"),
-                value="lstm.compare_stop",
-            )
+            self.compare = button("lstm.compare", variant="primary")
+            self.compare_stop = button("lstm.compare_stop", variant="stop", interactive=False)
         self.compare_status = Status(
             {"state": "idle"},
             texts=("lstm.comparing", "lstm.metrics"),
             elem_id="lstm-compare-status",
         )
-        _caption("gradient")
+        caption("lstm.gradient")
         self.gradient = _chart("gradient", KINDS[:3], log=True)
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
-                _caption("race")
+                caption("lstm.race")
                 self.race = Bars(texts=_HINTS, empty="compare_first", elem_id="lstm-race")
             with gr.Column(scale=1, min_width=300):
-                _caption("race_lengths")
+                caption("lstm.race_lengths")
                 self.race_lengths = _chart("race-lengths", KINDS, shares=list(KINDS))
 
     # --- Lesson ------------------------------------------------------------------------------
@@ -261,15 +252,6 @@ class Layout:
 
     def _staged(self, experiment: str) -> dict[Any, Any]:
         return {side.text: partial(example, experiment, name) for name, side in self.sides.items()}
-
-
-def _caption(name: str) -> gr.Markdown:
-    return localise(gr.Markdown(elem_classes="dl-caption"), value=f"lstm.{name}")
-
-
-def _button(name: str, visible: bool = True) -> gr.Button:
-    button = gr.Button(size="sm", visible=visible, elem_id=f"lstm-{name.replace('_', '-')}")
-    return localise(button, value=f"lstm.{name}")
 
 
 def _chart(name: str, curves: Sequence[str], **more: Any) -> LineChart:

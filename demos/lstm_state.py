@@ -7,10 +7,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from demos.kit.errors import UserError
+from demos.kit.models import Models, Own
 from demos.kit.run import Run
 from dlcore import lstm
 from dlcore.data.opinions import (
@@ -24,8 +24,6 @@ from dlcore.data.opinions import (
 from dlcore.text import MOST_TOKENS, tokens
 
 SIDES = ("first", "second")  # the sentences
-NAMES = ("bundled", "yours")  # the models
-SECTIONS = ("inside", "train", "why")
 CLAMPED = ("forget", "input", "output")  # gates that can be held
 HOLDS = {"free": None, "zero": 0.0, "one": 1.0}
 KINDS = ("lstm", "gru", "rnn", "bag")
@@ -35,11 +33,9 @@ _INVISIBLE = {"\u200b", "\u2060", "\ufeff"}
 
 
 @dataclass(frozen=True)
-class Trained:
-    """The reader's own model, held read-only."""
+class Trained(Own[lstm.Reader]):
+    """The reader's own model and how it did on the test part."""
 
-    model: lstm.Reader
-    config: lstm.Config
     test: lstm.Evaluation | None
 
 
@@ -47,35 +43,18 @@ class Trained:
 class Look:
     """What this page is looking at."""
 
-    section: str = "inside"
     lang: str = ""  # of the sentences that the tab put in by itself
     judged: str = ""  # the model whose mistakes are shown; "": none yet
 
 
-@cache
-def bundled() -> lstm.Reader:
-    try:
-        return lstm.load_bundled()
-    except OSError as error:
-        raise UserError("lstm.errors.no_bundled") from error
+MODELS = Models("lstm", lstm.load_bundled)
 
 
 def trained(run: Run) -> Trained | None:
     """What is kept of a run, stopped ones included; None when it ended before its first step."""
     if run.snapshot is None:
         return None
-    return Trained(lstm.restore(run.snapshot.state, run.config), run.config, run.snapshot.test)
-
-
-def model_of(name: object, own: object) -> lstm.Reader:
-    """The model of this name. Raises UserError."""
-    if name == "bundled":
-        return bundled()
-    if name != "yours":
-        raise UserError("lstm.errors.unknown_model")
-    if not isinstance(own, Trained):
-        raise UserError("lstm.errors.train_first")
-    return own.model
+    return Trained(lstm.restore(run.snapshot.state, run.config), run.snapshot.test)
 
 
 # --- What a browser may ask: checked here, because any client can send anything ------------------

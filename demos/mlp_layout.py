@@ -7,6 +7,7 @@ import gradio as gr
 
 from demos import mlp_state as state
 from demos.kit.language import localise
+from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
 from demos.kit.training import TrainingPanel
 from demos.widgets.bars import Bars
@@ -28,7 +29,6 @@ class Layout:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.csv = gr.State("")
-        self.baseline = gr.State()
         with gr.Row(elem_id="mlp-top"):
             with gr.Column(scale=3, min_width=300):
                 self.form = SettingsForm(
@@ -42,11 +42,12 @@ class Layout:
             with gr.Column(scale=7, min_width=320):
                 self._picture()
         self.panel.chart.render()
-        _caption("findings_title")
+        caption("mlp.findings_title")
         self.findings = Notes(
             texts=("mlp.hints", "mlp.findings"), empty="no_findings", elem_id="mlp-findings"
         )
-        self._sections()
+        contents = {"judge": self._judge, "layers": self._layers}
+        sections(topic, {**contents, "seeds": self._seeds, "break": self._break})
 
     # --- Top ---------------------------------------------------------------------------------
 
@@ -62,7 +63,7 @@ class Layout:
                     ),
                     label="mlp.buttons.upload",
                 )
-                self.sample = _button("sample")
+                self.sample = button("mlp.buttons.sample", size="sm", min_width=60)
             self.paste = localise(
                 gr.Textbox(lines=5, max_lines=8, elem_id="mlp-paste", interactive=True),
                 label="mlp.data.paste",
@@ -73,7 +74,7 @@ class Layout:
                 label="mlp.data.target",
                 info="mlp.data.target_info",
             )
-            localise(gr.Markdown(elem_classes="dl-caption"), value="mlp.data.privacy")
+            caption("mlp.data.privacy")
 
     def _picture(self) -> None:
         self.panel = TrainingPanel(
@@ -89,26 +90,14 @@ class Layout:
         buttons = self.panel.train.parent
         assert isinstance(buttons, gr.Row)
         with buttons:  # the panel's own row: anew, stop, and on
-            self.go_on = _button("go_on")
-            self.epoch = _button("epoch")
-            self.step = _button("step")
+            self.go_on = button("mlp.buttons.go_on", min_width=60)
+            self.epoch = button("mlp.buttons.epoch", min_width=60)
+            self.step = button("mlp.buttons.step", min_width=60)
         self.panel.status.render()
         self.network = Network(group=self.topic, elem_id="mlp-network")
         self.panel.timeline.render()
 
     # --- Sections ----------------------------------------------------------------------------
-
-    def _sections(self) -> None:
-        with gr.Tabs(elem_id="mlp-sections", selected="judge") as self.sections:
-            for name, section in (
-                ("judge", self._judge),
-                ("layers", self._layers),
-                ("seeds", self._seeds),
-                ("break", self._break),
-            ):
-                tab = gr.Tab(id=name, elem_id=f"mlp-section-{name}")
-                with localise(tab, label=f"mlp.sections.{name}"):
-                    section()
 
     def _judge(self) -> None:
         hints: dict[str, Any] = {"texts": ("mlp.hints",), "empty": "train_first"}
@@ -119,18 +108,18 @@ class Layout:
         )
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
-                _caption("judge.confusion")
+                caption("mlp.judge.confusion")
                 self.confusion = Heatmap(largest=90, elem_id="mlp-confusion", **hints)
             with gr.Column(scale=1, min_width=280):
-                _caption("judge.scores")
+                caption("mlp.judge.scores")
                 self.scores = Bars(elem_id="mlp-scores", **hints)
                 self.remarks = Notes(texts=("mlp.judge",), elem_id="mlp-remarks")
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
-                _caption("judge.roc")
+                caption("mlp.judge.roc")
                 self.roc = LineChart(panels=_PANEL, elem_id="mlp-roc", **hints)
             with gr.Column(scale=1, min_width=280):
-                _caption("judge.calibration")
+                caption("mlp.judge.calibration")
                 self.calibration = LineChart(panels=_PANEL, elem_id="mlp-calibration", **hints)
 
     @property
@@ -138,16 +127,18 @@ class Layout:
         return [self.confusion, self.scores, self.remarks, self.roc, self.calibration]
 
     def _layers(self) -> None:
-        _caption("layers")
+        caption("mlp.layers")
         self.layers = Scatter(
             group=self.topic, texts=("mlp.hints",), empty="plane_only", elem_id="mlp-layers"
         )
 
     def _seeds(self) -> None:
-        _caption("seeds")
+        caption("mlp.seeds")
         with gr.Row(elem_classes="dl-buttons"):
-            self.seeds = _button("seeds", variant="primary")
-            self.seeds_stop = _button("seeds_stop", variant="stop", interactive=False)
+            self.seeds = button("mlp.buttons.seeds", min_width=60, variant="primary")
+            self.seeds_stop = button(
+                "mlp.buttons.seeds_stop", min_width=60, variant="stop", interactive=False
+            )
         self.seeds_status = Status({"state": "idle"}, elem_id="mlp-seeds-status")
         self.seeds_found = Notes(texts=("mlp.seeds_found",), elem_id="mlp-seeds-found")
         self.seeds_earlier = gr.State([])
@@ -156,7 +147,7 @@ class Layout:
         )
 
     def _break(self) -> None:
-        _caption("break")
+        caption("mlp.break")
         self.breaks: dict[str, gr.Button] = {}
         with gr.Row(elem_classes="dl-buttons"):
             for name in mlp.BREAK:
@@ -182,13 +173,3 @@ class Layout:
             "straight": controls(**{**circles, "activation": "linear"}, hidden="8,8,8,8"),
             "memory": controls(**memory, hidden="32,32", epochs=300),
         }
-
-
-def _caption(name: str) -> gr.Markdown:
-    return localise(gr.Markdown(elem_classes="dl-caption"), value=f"mlp.{name}")
-
-
-def _button(name: str, **props: Any) -> gr.Button:
-    props = {"size": "sm", **props} if name in ("sample",) else props
-    button = gr.Button(elem_id=f"mlp-{name.replace('_', '-')}", min_width=60, **props)
-    return localise(button, value=f"mlp.buttons.{name}")

@@ -118,7 +118,7 @@ FREE = ("free", "free", "free")
 def _own(model: lstm.Reader) -> Any:
     from demos.lstm_state import Trained
 
-    return Trained(model, model.config, None)
+    return Trained(model, None)
 
 
 # What is shown
