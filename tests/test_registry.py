@@ -196,6 +196,17 @@ def as_on_the_page(config: dict[str, Any], endpoint: dict[str, Any]) -> list[Any
     return [values[number] for number in endpoint["inputs"]]
 
 
+def lasting(config: dict[str, Any], endpoint: dict[str, Any]) -> list[Any]:
+    """As on the page, but with as many epochs as there may be: time enough to press Stop."""
+    most = {
+        block["id"]: block["props"]["maximum"]
+        for block in config["components"]
+        if str(block["props"].get("elem_id")).endswith("-epochs")
+    }
+    values = zip(endpoint["inputs"], as_on_the_page(config, endpoint), strict=True)
+    return [most.get(number, value) for number, value in values]
+
+
 @pytest.mark.parametrize("topic", TABS)
 def test_a_training_streams_and_stops(server: Server, topic: str) -> None:
     """It shows itself while it runs and ends when told to; without a Stop it is over at once."""
@@ -204,7 +215,8 @@ def test_a_training_streams_and_stops(server: Server, topic: str) -> None:
         train = named(config)[f"{topic}_train"]
         stop = named(config).get(f"{topic}_stop")
         generated, told = 0, math.inf
-        with visitor.listen(train["id"], as_on_the_page(config, train)) as events:
+        data = (lasting if stop else as_on_the_page)(config, train)
+        with visitor.listen(train["id"], data) as events:
             for event in events:
                 generated += event["msg"] == "process_generating"
                 if generated == 4 and stop and told == math.inf:
@@ -217,6 +229,7 @@ def test_a_training_streams_and_stops(server: Server, topic: str) -> None:
                     began = time.monotonic()
         ended = time.monotonic()
     if stop:
+        assert told < math.inf, "it ended before it could be stopped"
         assert generated >= 2, "a training that takes time shows itself while it runs"
         assert ended - told < STOPPED_S
     else:
