@@ -2,15 +2,16 @@
 
 import base64
 import io
+import json
 import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from demos.widgets.base import FOLDER
+from demos.widgets.base import FOLDER, pack
 from demos.widgets.image_grid import MOST_BYTES, sheet
-from demos.widgets.latent_plane import latent_frame, latent_plane
+from demos.widgets.latent_plane import laid_on, latent_frame, latent_plane
 from dlcore.data.mnist import load
 from tests.test_widgets import unpack
 
@@ -119,6 +120,13 @@ def test_a_live_plane_sends_its_newest_frames_and_only_what_is_laid_on_it():
     assert sorted(one["step"] for one in value["frames"]) == list(range(24, 40))
     assert unpack(value["labels"]).tolist() == [0, 1, 2, 3]
     assert set(value) == {"run", "labels", "frames", "pointer"}  # the page keeps the rest
+
+
+def test_an_answer_to_a_hand_is_small():
+    picture = pack(np.zeros((28, 28)), "u1")
+    answer = laid_on("a", pointer={"x": 1.0, "y": -0.5}, picture=picture)
+    assert len(json.dumps(answer)) < 1_300
+    assert answer["run"] == "a" and answer["frames"] == []
 
 
 def test_a_moment_of_a_training_fits_in_ten_kilobytes(digits):

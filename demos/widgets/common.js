@@ -71,7 +71,7 @@ export function number(value, digits = 3) {
 const recorded = new WeakMap(); // props -> { run, frames }
 const MOST_FRAMES = 480;
 
-function record(props) {
+export function record(props) {
   const { run, frames } = props.value || {};
   if (!Array.isArray(frames)) {
     recorded.delete(props);

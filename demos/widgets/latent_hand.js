@@ -74,7 +74,7 @@ export function handOf(view) {
     const [from, to] = view.path;
     const far = Math.hypot(to[0] - from[0], to[1] - from[1]) > 0.02 * view.geometry.span;
     if (far) drawn = view.path;
-    else view.path = host.props.value?.path ?? null;
+    else view.path = view.value.path ?? null;
     ask();
     view.redraw();
   }
@@ -189,7 +189,7 @@ export function handOf(view) {
 
   function rest() {
     Object.assign(view, { drafting: false, pinned: false });
-    if (from) view.path = host.props.value?.path ?? null;
+    if (from) view.path = view.value.path ?? null;
     from = null;
     view.redraw();
   }

@@ -1,6 +1,6 @@
 /* The plane of a latent space: points, what is decoded between them, and a hand. See latent_plane.py. */
 
-import { canvasOf, frameOf, keyed, node, number, start, svg, unpack, words } from "./common.js";
+import { canvasOf, frameOf, keyed, node, number, record, start, svg, unpack, words } from "./common.js";
 import { handOf } from "./latent_hand.js";
 import { overlayOf } from "./latent_overlay.js";
 import { drawPicture } from "./latent_picture.js";
@@ -43,12 +43,14 @@ export function mount(host) {
   canvasOf(host).classList.toggle("compact", compact);
   view.overlay = overlayOf(view);
   view.hand = handOf(view);
-  view.redraw = start(host, () => render(view));
+  view.redraw = start(host, () => render(view), (props) => {
+    record(props);
+    merge(view, props.value ?? {});
+  });
 }
 
 function render(view) {
-  const { host, say, compact, empty } = view;
-  const value = host.props.value ?? {};
+  const { host, say, compact, empty, value } = view;
   const frame = frameOf(host.props);
   empty.textContent = frame ? "" : say(host.props.empty ?? "empty");
   empty.hidden = Boolean(frame);
@@ -57,7 +59,7 @@ function render(view) {
   view.title.hidden = !value.title;
   if (!frame) return;
   view.mode ??= MODES.includes(value.mode) ? value.mode : "both";
-  Object.assign(view, { value, frame, labels: read(view, value.labels), means: read(view, frame.means) });
+  Object.assign(view, { frame, labels: read(view, value.labels), means: read(view, frame.means) });
   view.tiles = frame.manifold && decoded(view, frame.manifold);
   layout(view);
   view.hand.receive(value);
@@ -69,6 +71,11 @@ function render(view) {
   }
   view.stage.setAttribute("aria-label", say("plane", { count: number(view.labels.length) }));
   view.overlay.draw();
+}
+
+/* Of one run only what is new needs to be sent: what is missing stays. */
+function merge(view, news) {
+  view.value = view.value?.run === news.run ? { ...view.value, ...news } : news;
 }
 
 /* Packed arrays are read once each, not once a frame. */

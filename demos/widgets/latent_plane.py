@@ -29,10 +29,13 @@ class LatentPlane(Widget):
         "samples": packed f4 (K, 2) or null,
         "mode": "points" | "manifold" | "both", "axes": ["z₁", "z₂"], "title": a key
     }
-    `latent_plane` and `latent_frame` make it; only "run", "labels" and "frames" are needed, and
-    what is missing stays as it was on the page. The manifold's pictures are decoded from the
-    middles of n x n equal fields, row by row from the top left. Follows its group's timeline.
-    While there is no "picture", the page shows the nearest of the manifold's.
+    `latent_plane` and `latent_frame` make it; only "run", "labels" and "frames" are needed. Later
+    values of the same run may leave out what did not change: an answer to "point" takes a kilobyte
+    with `laid_on`, and thirty with two thousand points and their manifold.
+
+    The manifold's pictures are decoded from the middles of n x n equal fields, row by row from the
+    top left. Follows its group's timeline. While there is no "picture", the page shows the nearest
+    of the manifold's.
 
     event "point" {"x", "y"}: somebody points there. The next one is sent when "pointer" has come
     back, and then the newest: listen with trigger_mode="multiple".
@@ -83,3 +86,8 @@ def latent_frame(
             raise ValueError(f"a manifold is n * n pictures, not {len(manifold)}")
         tiles = sheet(manifold, side)
     return {"step": step, "span": float(span), "means": pack(places, "i1"), "manifold": tiles}
+
+
+def laid_on(run: str, **overlay: Any) -> dict[str, Any]:
+    """The value that changes what lies on a plane already shown, and nothing else."""
+    return {"run": run, "frames": [], **overlay}

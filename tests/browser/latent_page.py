@@ -11,7 +11,7 @@ import numpy as np
 import demos
 from demos.widgets.base import pack
 from demos.widgets.image_grid import ImageGrid, sheet
-from demos.widgets.latent_plane import LatentPlane, latent_frame, latent_plane
+from demos.widgets.latent_plane import LatentPlane, laid_on, latent_frame, latent_plane
 from demos.widgets.timeline import Timeline, timeline
 
 SPAN = 4.0
@@ -67,12 +67,12 @@ def latent_page() -> Iterator[str]:
             x, y = event._data["x"], event._data["y"]
             time.sleep(SLOW_S)
             asked.append((x, y))
-            value = plane(pointer={"x": x, "y": y}, picture=pack(decoded(x, y), "u1"))
+            value = laid_on("a", pointer={"x": x, "y": y}, picture=pack(decoded(x, y), "u1"))
             return f"{len(asked)} {x} {y}", value
 
         def path(event: gr.EventData) -> tuple[str, dict[str, Any]]:
             ends = [event._data["from"], event._data["to"]]
-            return str(ends), plane(path=ends)
+            return str(ends), laid_on("a", path=ends)
 
         def posterior() -> dict[str, Any]:
             ellipse = {"x": 1.0, "y": -1.0, "sx": 1.2, "sy": 0.4, "angle": np.pi / 6}

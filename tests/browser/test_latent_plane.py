@@ -131,6 +131,8 @@ def test_pointing_asks_for_the_newest_place_only_and_shows_what_was_decoded(page
     box = page.locator("#explore .inset").bounding_box()
     assert box is not None
     assert not (box["x"] <= x <= box["x"] + box["width"]), "the picture hides the place"
+    expect(page.locator("#explore .legend button")).to_have_count(10)  # the answer was short
+    assert max(colour(page, *middle_of(5))) > 0
 
 
 def test_a_click_holds_the_pointer_and_another_lets_it_go(page):
