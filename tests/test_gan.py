@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcore import gan
+from dlcore import gan, quality
+from dlcore.bench import gan as bench
+from dlcore.checkpoint import load as load_checkpoint
+from dlcore.checkpoint import save
 from dlcore.data.mnist import Mnist, load_mnist
 from dlcore.gan_deck import Deck
 from dlcore.gan_hand import HandStep, hand_step, opening
 from dlcore.gan_networks import to_bytes, to_signed
 from dlcore.gan_players import Players
 from dlcore.progress import Progress
+from dlcore.quality import Quality
+from dlcore.settings import SettingError
 
 QUICK = gan.Config(epochs=2, batch_size=32, precision="float32")
 
@@ -218,7 +224,7 @@ def test_the_generators_step_leaves_the_discriminator_alone(tiny: Mnist) -> None
 
 def test_training_is_the_loop_of_the_textbook(tiny: Mnist) -> None:
     """Written as PyTorch's own DCGAN example does it: two backward passes for D, then one for G."""
-    config = settings("tutorial", label_smoothing=0.0, r1=0.0, average=0.0)
+    config = settings("tutorial", r1=0.0, average=0.0, schedule="constant")
     events = run(tiny, config)
 
     players, deck = gan.build(config).train(), Deck(tiny, config)
@@ -260,15 +266,15 @@ def test_training_is_the_loop_of_the_textbook(tiny: Mnist) -> None:
 def test_a_game_repeats_goes_on_and_is_played_by_hand_to_the_last_bit(
     tiny: Mnist, variant: str
 ) -> None:
-    config = settings(variant, d_steps=2 if variant == "wgan-gp" else 1)
+    config = settings(variant, epochs=1, d_steps=2 if variant == "wgan-gp" else 1)
     watched = run(tiny, config, watch_s=0, save_s=0)
     fleeting = run(tiny, config)
     assert [e.metrics for e in watched] == [e.metrics for e in fleeting]
     last = watched[-1].snapshot
     assert same(last.state, fleeting[-1].snapshot.state)
 
-    later = run(tiny, config, start=watched[1].snapshot)
-    assert [e.metrics for e in watched[2:]] == [e.metrics for e in later]
+    later = run(tiny, config, start=watched[0].snapshot)
+    assert [e.metrics for e in watched[1:]] == [e.metrics for e in later]
     assert same(last.state, later[-1].snapshot.state)
 
     both, _ = play(opening(config).state, config, "both", tiny)
@@ -406,3 +412,218 @@ def test_only_who_moves_is_moved(tiny: Mnist) -> None:
     assert all(np.array_equal(after[n], state[n]) for n in state if n.startswith("discriminator."))
     assert np.array_equal(done.real_before, done.real_after)
     assert np.array_equal(done.fake_before, done.fake_between)
+
+
+# --- Play ----------------------------------------------------------------------------------------
+
+
+def test_a_walk_turns_evenly_from_end_to_end() -> None:
+    a, b = torch.randn(2, 100, generator=torch.Generator().manual_seed(0))
+    path = gan.interpolate(a, 2 * b, 9)
+    assert torch.equal(path[0], a) and torch.equal(path[-1], 2 * b)
+    lengths = path.norm(dim=1)
+    steady = torch.linspace(a.norm().item(), 2 * b.norm().item(), 9)
+    torch.testing.assert_close(lengths, steady, rtol=1e-4, atol=1e-4)
+    unit = path / lengths[:, None]
+    angles = (unit[1:] * unit[:-1]).sum(dim=1).clamp(-1, 1).acos()
+    whole = F.cosine_similarity(a, b, dim=0).acos()
+    torch.testing.assert_close(angles, (whole / 8).expand(8), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("other", [1.0, -1.0])
+def test_a_walk_to_itself_or_to_its_opposite_goes_somewhere(other: float) -> None:
+    a = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    path = gan.interpolate(a, other * a, 5)
+    assert path.isfinite().all()
+    torch.testing.assert_close(path.norm(dim=1), a.norm().expand(5), rtol=1e-4, atol=1e-5)
+
+
+class Linear(nn.Module):
+    """A generator whose Jacobian is known."""
+
+    noise_dim, classes = 6, 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = torch.randn(784, 6, generator=torch.Generator().manual_seed(3))
+
+    def forward(self, noise: Tensor, labels: Tensor | None = None) -> Tensor:
+        return (noise @ self.matrix.T).view(-1, 28, 28)
+
+
+def test_directions_of_a_linear_generator_are_its_singular_vectors() -> None:
+    generator = Linear()
+    found = gan.directions(generator, 3)
+    wanted = torch.linalg.svd(generator.matrix).Vh[:3]
+    torch.testing.assert_close((found * wanted).sum(dim=1).abs(), torch.ones(3), rtol=0, atol=1e-3)
+    assert (found.gather(1, found.abs().argmax(dim=1, keepdim=True)) > 0).all()
+
+
+def test_directions_change_a_picture_more_than_others_do() -> None:
+    generator = gan.build(QUICK).generator
+    best = gan.directions(generator, 4)
+    torch.testing.assert_close(best @ best.T, torch.eye(4), rtol=0, atol=1e-4)
+    noise = torch.randn(40, 100, generator=torch.Generator().manual_seed(9))
+    generator.eval()
+
+    def change(direction: Tensor) -> float:
+        with torch.no_grad():
+            return (generator(noise + direction) - generator(noise)).norm().item()
+
+    others = torch.randn(8, 100, generator=torch.Generator().manual_seed(4))
+    assert change(best[0]) > max(change(other / other.norm()) for other in others)
+
+
+def test_saliency_foretells_what_a_little_ink_does() -> None:
+    judge = gan.build(QUICK).discriminator
+    image = load_mnist().test_images[0]
+    slope = gan.saliency(judge, image)
+    assert slope.shape == (28, 28)
+    row, column = np.unravel_index(np.abs(slope).argmax(), slope.shape)
+    more = image.clone()
+    more[row, column] = 128 if image[row, column] < 128 else 0
+    ink = (int(more[row, column]) - int(image[row, column])) / 127.5
+    before, after = gan.score(judge, torch.stack([image, more])).tolist()
+    assert after - before == pytest.approx(slope[row, column] * ink, rel=0.2)
+
+
+# --- What becomes of it --------------------------------------------------------------------------
+
+
+def findings(config: gan.Config, **metrics: list[float]) -> set[str]:
+    """Of a run with these curves, whose pictures are all real digits."""
+    events = [
+        Progress(100 + n, 200, dict(zip(metrics, values, strict=True)))
+        for n, values in enumerate(zip(*metrics.values(), strict=True))
+    ]
+    snapshot = gan.Snapshot(200, load_mnist().train_images[:64].numpy())
+    return {found.key for found in gan.diagnose(events, snapshot, config)}
+
+
+def test_curves_are_diagnosed() -> None:
+    healthy = {
+        "d_loss": [0.7, 0.6], "g_loss": [0.7, 0.9], "d_real": [0.5, 0.6], "d_fake": [0.5, 0.4],
+    }  # fmt: skip
+    assert findings(QUICK, **healthy) == {"fine"}
+    assert findings(QUICK, **healthy | {"d_real": [0.5, 0.99], "d_fake": [0.5, 0.01]}) == {
+        "certain"
+    }
+    # Raw scores of a WGAN may lie as far apart as they like.
+    wgan = settings("wgan-gp")
+    assert findings(wgan, **healthy | {"d_real": [5.0, 9.0], "d_fake": [1.0, -4.0]}) == {"fine"}
+    assert findings(QUICK, **healthy | {"d_loss": [0.7, 40.0]}) == {"burst"}
+    assert findings(QUICK, **healthy | {"g_loss": [0.7, float("nan")]}) == {"burst"}
+
+
+def test_pictures_are_diagnosed() -> None:
+    images = load_mnist().train_images.numpy()
+    metrics = {"d_loss": 0.6, "g_loss": 0.8, "d_real": 0.6, "d_fake": 0.4}
+
+    def keys(samples: np.ndarray, step: int = 500, quality: Any = None) -> set[str]:
+        snapshot = gan.Snapshot(step, samples)
+        events = [Progress(step, 500, metrics)]
+        return {found.key for found in gan.diagnose(events, snapshot, QUICK, quality)}
+
+    assert keys(images[:64]) == {"fine"}
+    assert keys(images[:64], step=50) == {"early"}
+    assert keys(np.repeat(images[:1], 64, axis=0)) == {"same"}
+    assert keys(np.repeat(images[:16], 4, axis=0)) == {"twins"}
+    ones = images[load_mnist().train_labels.numpy() == 1]
+    assert keys(ones[:64]) == {"fine"}  # alike, but no twins
+    few = Quality(1000, np.array([0.5, 0.5] + [0.0] * 8, np.float32), 0.3, 50.0)
+    assert keys(images[:64], quality=few) == {"missing", "unreadable"}
+
+
+def test_too_strong_a_discriminator_is_really_seen_through() -> None:
+    """The quickest of the three real failures; the browser's test runs them on the page."""
+    data, config = load_mnist(), gan.BREAK["strong_d"]
+    game = gan.train(gan.build(config), data, config, watch_s=0, save_s=1e9)
+    events = [event for event, _ in zip(game, range(20), strict=False)]
+    found = {f.key for f in gan.diagnose(events, events[-1].snapshot, config)}
+    assert "certain" in found
+
+
+def test_learning_begins_with_where_the_ink_is() -> None:
+    """After 30 steps with zeros only, the samples' mean has the shape of the zeros' mean."""
+    config = gan.Config(
+        epochs=3, digits="0", train_share=0.1, batch_size=64, average=0.9, precision="float32"
+    )
+    data = load_mnist()
+    events = run(data, config)
+    zeros = data.train_images[data.train_labels == 0].float().mean(dim=0).flatten()
+
+    def likeness(event: Progress) -> float:
+        return np.corrcoef(event.snapshot.samples.mean(axis=0).flatten(), zeros)[0, 1]
+
+    assert likeness(events[0]) < 0.5
+    assert likeness(events[-1]) > 0.85
+
+
+# --- What ships ----------------------------------------------------------------------------------
+
+
+def test_a_file_keeps_the_networks_and_nothing_else(tiny: Mnist, tmp_path: Path) -> None:
+    last = run(tiny, QUICK)[-1].snapshot
+    weights = gan.networks(last.state)
+    assert len(last.state) > 2 * len(weights)
+    save(tmp_path / "gan.safetensors", weights, topic="gan", config=QUICK, metrics={})
+    kept = load_checkpoint(tmp_path / "gan.safetensors", topic="gan")
+    again = gan.restore(kept.state, gan.Config(**kept.config))
+    assert np.array_equal(gan.fixed_samples(again.generator), last.samples)
+    assert not again.training
+    assert not any(parameter.requires_grad for parameter in again.parameters())
+
+
+@pytest.mark.parametrize("name", sorted(gan.BUNDLED))
+def test_bundled_players_draw_all_ten_digits(name: str) -> None:
+    players = gan.load_bundled(name)
+    labels = torch.arange(1000) % 10 if name == "conditional" else None
+    noise = torch.randn(1000, 100, generator=torch.Generator().manual_seed(5))
+    *_, last = quality.assess(gan.sample(players.generator, noise, labels), labels)
+    found = last.snapshot
+    assert found.histogram.min() > 0.04 and found.histogram.max() < 0.16
+    if labels is not None:
+        assert found.matches > 0.9
+
+
+def test_only_two_are_bundled() -> None:
+    with pytest.raises(SettingError, match="conditional"):
+        gan.load_bundled("../cnn")
+
+
+# --- Measured ------------------------------------------------------------------------------------
+
+
+def test_parzen_window_is_the_mean_of_its_gaussians() -> None:
+    images = load_mnist().test_images[:3]
+    centres = torch.rand(5, 784, generator=torch.Generator().manual_seed(0))
+    found = bench.log_likelihood(images, centres, [0.2, 0.3])
+    assert found.shape == (2, 3)
+    for row, sigma in enumerate([0.2, 0.3]):
+        gauss = torch.distributions.Normal(centres.double(), sigma)
+        each = gauss.log_prob(images.flatten(1).double()[:, None] / 255).sum(dim=2)  # (3, 5)
+        wanted = each.logsumexp(dim=1) - np.log(5)
+        torch.testing.assert_close(found[row], wanted)
+
+
+def test_the_plain_loop_plays_the_same_game() -> None:
+    plain = (bench.PlainGenerator(), bench.PlainDiscriminator())
+    ours = gan.build(gan.TUTORIAL)
+    for mine, its in zip((ours.generator, ours.discriminator), plain, strict=True):
+        shapes = [p.shape for p in mine.parameters()]
+        assert shapes == [p.shape for p in its.parameters()]
+    data = load_mnist()
+    tiny = Mnist(data.train_images[:130], data.train_labels[:130], data.test_images[:1],
+                 data.test_labels[:1])  # fmt: skip
+    one, two = (bench.train_plain_gan(tiny, epochs=n, seed=0) for n in (0, 1))
+    assert not torch.equal(one.model[0].weight, two.model[0].weight)
+
+
+def test_the_row_prints_the_likelihood_beside_the_papers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    players = gan.build(QUICK).eval().requires_grad_(False)
+    monkeypatch.setattr(bench, "load_bundled", lambda name: players)
+    bench.measure_parzen(samples=200, most=50)
+    printed = capsys.readouterr().out
+    assert "200 samples" in printed and "225.0 ± 2.0" in printed and "window" in printed
