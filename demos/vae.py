@@ -95,11 +95,8 @@ def _arrival() -> list[Any]:
 def _wire_training(tab: Layout) -> None:
     panel = tab.panel
     panel.connect({tab.live: views.live, tab.pairs: views.pairs}, state=trained)
-    look = guard(on.look)
     for event in (panel.finished, panel.restored):
-        event.then(
-            guard(on.finish), [panel.state, tab.overlay], [tab.which, tab.overlay], **_HIDDEN
-        ).then(look, tab.asked, tab.shown, **_HIDDEN)
+        event.then(guard(on.finish), tab.asked, [tab.which, tab.overlay, *tab.shown], **_HIDDEN)
 
 
 def _wire_comparison(tab: Layout) -> None:
@@ -107,17 +104,27 @@ def _wire_comparison(tab: Layout) -> None:
         yield from comparison.race(tab.form.config(values), kind, epochs_each)
 
     numbers = [*tab.cells, tab.measured, tab.meaning]
-    gr.on(
+    found = [tab.measured, tab.meaning]
+    shown = gr.on(
         [tab.kind.change, tab.tabs["compare"].select],
         guard(comparison.show),
         tab.kind,
         [tab.race_status, *numbers],
-        api_name="vae_compare",
-        api_description="Bundled models that differ in one thing: planes, both terms on the test "
-        "set, and how much of the plane means something.",
+        api_visibility="private",
         **_LIVE,
         **_STUDY,
     )
+    counting = shown.then(
+        guard(comparison.count),
+        tab.kind,
+        found,
+        api_name="vae_compare",
+        api_description="Bundled models that differ in one thing: both terms on the test set, "
+        "and how much of the plane means something.",
+        show_progress="hidden",
+        **_STUDY,
+    )
+    tab.kind.change(None, None, None, cancels=[counting], api_visibility="private")
     buttons = [tab.race, tab.race_stop]
     running = tab.race.click(
         guard(race, names=tab.form.names),
@@ -125,6 +132,7 @@ def _wire_comparison(tab: Layout) -> None:
         [*buttons, tab.race_status, *numbers],
         api_name="vae_race",
         api_description="Train every model of a comparison from one seed, and measure each.",
+        cancels=[counting],
         show_progress="hidden",
         **TOGETHER,
     )

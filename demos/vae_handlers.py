@@ -77,11 +77,12 @@ def load_random(overlay: Any) -> tuple[Any, Overlay]:
     return pad, changed(overlay, loaded=(pad["pixels"], position))
 
 
-def finish(own: Any, overlay: Any) -> tuple[Any, Overlay]:
+def finish(pixels: Any, which: Any, own: Any, overlay: Any) -> list[Any]:
     """After a run: explore the new model."""
+    seen = changed(overlay, pointer=None, path=None)
     if not isinstance(own, Trained):
-        return gr.skip(), changed(overlay)
-    return "yours", changed(overlay, pointer=None, path=None)
+        return [gr.skip()] * 6
+    return ["yours", seen, *look(pixels, "yours", own, seen)]
 
 
 def sent(event: gr.EventData | None) -> Any:

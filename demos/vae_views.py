@@ -48,11 +48,17 @@ class View:
         frame = latent_frame(0, self.points.numpy(), self.span)
         frame["manifold"] = sheet(_halved(tiles), places, most=_PLANE_BYTES)
         labels = data.test_labels[:POINTS].numpy()
-        self.value = latent_plane(uuid.uuid4().hex[:8], labels, [frame])
+        axes = _axes(means.shape[1])
+        self.value = latent_plane(uuid.uuid4().hex[:8], labels, [frame], axes=axes)
 
     def codes(self, points: Sequence[Point]) -> Tensor:
         """Places of the plane -> codes (N, D). Places past the plane's edge are brought back."""
         return self.plane.to_latent(torch.tensor(points).clamp(-self.span, self.span))
+
+
+def _axes(dims: int) -> list[str]:
+    """What the plane's directions are called: of many dimensions they are principal components."""
+    return ["z₁", "z₂"] if dims <= 2 else ["PC₁", "PC₂"]
 
 
 _views: "WeakKeyDictionary[vae.VAE, View]" = WeakKeyDictionary()
@@ -155,7 +161,7 @@ def live(run: Run) -> Value:
 
     frames = _recorded(run, "plane", _moment)
     labels = run.snapshot.labels if run.snapshot is not None else np.zeros(0, np.uint8)
-    return latent_plane(run.id, labels, frames)
+    return latent_plane(run.id, labels, frames, axes=_axes(run.config.latent_dim))
 
 
 def _moment(snapshot: vae.Snapshot) -> Value:

@@ -21,7 +21,7 @@ from demos.kit.errors import UserError
 from demos.kit.language import LANGUAGES, section
 from demos.kit.run import Run
 from demos.kit.script import standalone
-from demos.vae_compare import CELLS, COMPARES, entries_of, epochs_of, show
+from demos.vae_compare import CELLS, COMPARES, count, entries_of, epochs_of, show
 from demos.vae_state import (
     SAMPLES,
     STEPS,
@@ -321,7 +321,9 @@ def test_what_is_compared_differs_in_one_thing(kind: str) -> None:
 @pytest.mark.parametrize("kind", [None, 3, "", "x", ["beta"], {}])
 def test_only_the_comparisons_on_offer_are_made(kind: Any) -> None:
     with pytest.raises(UserError):
-        next(show(kind))
+        show(kind)
+    with pytest.raises(UserError):
+        next(count(kind))
 
 
 class Faithful:

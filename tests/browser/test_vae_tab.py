@@ -1,0 +1,277 @@
+"""The VAE tab as a student uses it: point, walk, draw, train, scrub, compare, switch language.
+
+Most tests share one page.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from demos.kit.language import say
+from demos.vae_views import view_of
+from dlcore import vae
+from tests.browser.conftest import PHONE, shared_page
+from tests.browser.steps import (
+    TRAINING_MS,
+    back_to_the_start,
+    canvas,
+    draw,
+    open_tab,
+    section,
+    switch_language,
+    wait_change,
+    wait_idle,
+    wait_ready,
+)
+from tests.serving import Server
+
+PLANE, LIVE = "#vae-plane .stage > canvas", "#vae-live .stage > canvas"
+SEVEN = [(0.25, 0.25), (0.75, 0.25), (0.5, 0.8)]
+# How often a streamed picture was decoded, and when: the page's own account of what it showed.
+COUNT = """window.shown = [];
+const decode = HTMLImageElement.prototype.decode;
+HTMLImageElement.prototype.decode = function () {
+  window.shown.push({ at: performance.now(), tall: this.src.length });
+  return decode.call(this);
+};"""
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def shared(browser: Browser, server: Server) -> Iterator[Page]:
+    with shared_page(browser, f"{server.url}/?tab=vae", script=COUNT) as page:
+        wait_ready(page)
+        open_tab(page, "vae")
+        page.locator("#vae-plane .stage").wait_for()
+        yield page
+
+
+@pytest.fixture(scope="module")
+def bundled() -> vae.VAE:
+    return vae.load_bundled("2")
+
+
+def point(page: Page, x: float, y: float) -> None:
+    """Move the mouse to a place of the explored plane, in shares of its square."""
+    stage = page.locator("#vae-plane .stage")
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+
+
+def place(page: Page) -> tuple[float, float]:
+    """Where the page says that the pointer is."""
+    text = page.locator("#vae-plane .readout").inner_text().replace("−", "-")
+    x, y = (float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text)[-2:])
+    return x, y
+
+
+def ink(picture: Locator) -> np.ndarray:
+    """A picture on the page as bytes (28, 28), 255 = ink, in the light theme."""
+    grey = picture.evaluate(
+        """(canvas) => Array.from(canvas.getContext("2d")
+          .getImageData(0, 0, canvas.width, canvas.height).data).filter((_, i) => i % 4 === 0)"""
+    )
+    pixels = np.array(grey, float).reshape(28, 28)
+    return (247 - pixels) / (247 - 20) * 255
+
+
+def eventually(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait for what a busy server will answer in a while."""
+    for _ in range(60):
+        if holds():
+            return
+        page.wait_for_timeout(150)
+    assert holds()
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def costs(page: Page) -> list[float]:
+    return [number(text) for text in page.locator("#vae-cost .values span").all_inner_texts()]
+
+
+def test_a_visitor_finds_a_plane_and_points_into_it(shared: Page, bundled: vae.VAE) -> None:
+    point(shared, 0.6, 0.4)
+    inset = shared.locator("#vae-plane .inset canvas")
+    expect(inset).to_be_visible()
+    view = view_of(bundled)
+    for at in ((0.6, 0.4), (0.2, 0.8)):
+        point(shared, *at)
+        [expected] = vae.pictures(bundled, view.plane.to_latent(torch.tensor([place(shared)])))
+        wanted = 255 * expected.numpy()
+        eventually(shared, lambda wanted=wanted: np.abs(ink(inset) - wanted).mean() < 3)
+
+
+def test_a_path_is_walked_and_read(shared: Page) -> None:
+    shared.keyboard.down("Shift")
+    point(shared, 0.3, 0.3)
+    shared.mouse.down()
+    point(shared, 0.7, 0.6)
+    shared.mouse.up()
+    shared.keyboard.up("Shift")
+    captions = shared.locator("#vae-steps .caption")
+    expect(captions).to_have_count(10)
+    expect(captions.first).to_have_text(re.compile(r"^\d\s+\d+ %$"))
+
+
+def test_a_digit_is_drawn_and_its_cost_split(shared: Page, bundled: vae.VAE) -> None:
+    draw(shared.locator("#vae-pad canvas"), SEVEN)
+    expect(shared.locator("#vae-drawn canvas")).to_have_count(10)
+
+    def told_right() -> bool:
+        picture = torch.from_numpy(ink(shared.locator("#vae-drawn canvas").first) / 255).float()
+        terms = vae.elbo(bundled, picture.clamp(0, 1))
+        wanted = [terms.reconstruction, terms.kl, terms.loss]
+        return costs(shared) == pytest.approx(wanted, rel=0.02)
+
+    eventually(shared, told_right)
+    wait_idle(shared)
+    expect(shared.locator("#vae-plane .marks ellipse")).not_to_have_count(0)
+    sample = "document.querySelectorAll('#vae-drawn canvas')[4].toDataURL()"
+    before = shared.evaluate(sample)
+    shared.locator("#vae-resample").click()
+    wait_change(shared, sample, before)
+
+
+def test_another_model_answers_with_another_plane(shared: Page) -> None:
+    before = shared.evaluate(canvas(PLANE))
+    cost = costs(shared)
+    shared.locator("#vae-which input[value='20']").check(force=True)
+    wait_change(shared, canvas(PLANE), before)
+    eventually(shared, lambda: costs(shared) != cost)
+    expect(shared.locator("#vae-plane .axes")).to_contain_text("PC")
+    shared.locator("#vae-dream").click()
+    expect(shared.locator("#vae-steps canvas")).to_have_count(10)
+    shared.locator("#vae-which input[value='2']").check(force=True)
+    wait_idle(shared)
+
+
+def test_there_is_a_word_for_a_model_that_is_not_there(shared: Page) -> None:
+    shared.locator("#vae-which input[value=yours]").check(force=True)
+    toast = shared.locator(".toast-body").first
+    expect(toast).to_contain_text(say("vae.errors.train_first", "en"))
+    shared.locator(".toast-close").first.click()
+    shared.locator("#vae-which input[value='2']").check(force=True)
+    wait_idle(shared)
+
+
+def test_the_language_switch_keeps_the_drawing(shared: Page) -> None:
+    drawing = shared.evaluate(canvas("#vae-drawn canvas"))
+    switch_language(shared, "vi")
+    expect(shared.locator("#vae-section-train-button")).to_have_text("Tự huấn luyện")
+    expect(shared.locator("#vae-cost .label").first).to_contain_text("tái tạo")
+    assert shared.evaluate(canvas("#vae-drawn canvas")) == drawing
+    switch_language(shared, "en")
+
+
+def test_training_forms_a_plane_that_can_be_scrubbed_and_explored(shared: Page) -> None:
+    section(shared, "vae", "train")
+    shared.locator("#vae-epochs input[type=number]").fill("40")
+    shared.keyboard.press("Tab")
+    shared.evaluate("window.shown = []")
+    shared.locator("#vae-train").click()
+    shared.wait_for_function("window.shown.length > 30", timeout=TRAINING_MS)
+    # of which the manifold alone is renewed several times a second, also on a busy machine
+    times = [one["at"] for one in shared.evaluate("window.shown")]
+    assert len(times) / (times[-1] - times[0]) * 1000 > 2
+    shared.locator("#vae-stop").click()
+    yours = shared.locator("#vae-which input[value=yours]")
+    expect(yours).to_be_checked(timeout=TRAINING_MS)
+    expect(shared.locator("#vae-pairs canvas")).to_have_count(16)
+    back_to_the_start(shared, "vae", canvas(LIVE))
+    section(shared, "vae", "explore")
+    point(shared, 0.5, 0.5)
+    expect(shared.locator("#vae-plane .inset canvas")).to_be_visible()
+    assert len(costs(shared)) == 3
+
+
+def test_a_run_can_be_taken_away(shared: Page) -> None:
+    shared.locator("#vae-code button.label-wrap").first.click()
+    expect(shared.locator("#vae-source")).to_contain_text("reparameterize")
+    sizes = {}
+    for name in ("script", "weights", "csv"):
+        with shared.expect_download(timeout=TRAINING_MS) as download:
+            shared.locator(f"#vae-download-{name}").click()
+        sizes[name] = download.value.path().stat().st_size
+    assert min(sizes.values()) > 200 and sizes["weights"] > 1_000_000, sizes
+
+
+def test_bundled_models_are_compared(shared: Page) -> None:
+    section(shared, "vae", "compare")
+    cells = shared.locator("[id^=vae-cell-]:visible .stage")
+    expect(cells).to_have_count(2)
+    shared.locator("#vae-compare input[value=beta]").check(force=True)
+    expect(cells).to_have_count(len(vae.BETAS))
+    expect(shared.locator("#vae-measured .label")).to_have_count(len(vae.BETAS))
+    wait_idle(shared)
+    values = [
+        number(text) for text in shared.locator("#vae-measured .values span").all_inner_texts()
+    ]
+    table = np.array(values).reshape(-1, 3)
+    assert np.allclose(table[:, 0] + table[:, 1], table[:, 2], atol=0.11)
+    shared.wait_for_function("location.search.includes('compare=beta')")
+
+
+def test_the_mistake_is_trained_and_seen(shared: Page) -> None:
+    """Both ways from one seed: with a mean beside a sum, the encoder falls silent."""
+    section(shared, "vae", "train")
+    shared.locator("#vae-more button.label-wrap").first.click()
+    shared.locator("#vae-train_share input[type=number]").fill("0.2")
+    shared.keyboard.press("Tab")
+    section(shared, "vae", "compare")
+    shared.locator("#vae-compare input[value=mistake]").check(force=True)
+    expect(shared.locator("[id^=vae-cell-]:visible .empty:visible")).to_have_count(2)
+    shared.locator("#vae-race-epochs input[type=number]").fill("3")
+    shared.keyboard.press("Tab")
+    shared.locator("#vae-race").click()
+    expect(shared.locator("#vae-race-stop")).to_be_enabled()
+    expect(shared.locator("#vae-meaning .label")).to_have_count(2, timeout=TRAINING_MS)
+    expect(shared.locator("#vae-race")).to_be_enabled(timeout=TRAINING_MS)
+    kl = shared.locator("#vae-measured .values").evaluate_all(
+        "(all) => all.map((one) => Number(one.children[1].textContent))"
+    )
+    assert kl[0] > 0.5 > kl[1]
+
+
+def test_a_comparison_can_be_stopped(shared: Page) -> None:
+    shared.locator("#vae-race-epochs input[type=number]").fill("30")
+    shared.keyboard.press("Tab")
+    shared.locator("#vae-race").click()
+    stop = shared.locator("#vae-race-stop")
+    expect(stop).to_be_enabled()
+    stop.click()
+    expect(shared.locator("#vae-race")).to_be_enabled()
+    status = shared.locator("#vae-race-status .dl-status")
+    expect(status).to_have_attribute("data-state", "stopped")
+
+
+def test_an_experiment_is_one_click_away(shared: Page) -> None:
+    shared.locator("#vae-lesson button.label-wrap").first.click()
+    shared.locator("#vae-experiment-mistake").click()
+    expect(shared.locator("#vae-train")).to_be_visible()
+    expect(shared.locator("#vae-epochs input[type=number]")).to_have_value("3")
+    shared.locator("#vae-experiment-stranger").click()
+    expect(shared.locator("#vae-drawn canvas")).to_have_count(10)
+    expect(shared.locator("#vae-which input[value='2']")).to_be_checked()
+
+
+def test_on_a_phone_everything_fits_and_answers(visit: Visit) -> None:
+    page = visit("?tab=vae&which=20&latent_dim=5&beta=nonsense", **PHONE)
+    expect(page.locator("#vae-which input[value='20']")).to_be_checked()
+    stage = page.locator("#vae-plane .stage")
+    stage.wait_for()
+    stage.tap(position={"x": 150, "y": 150})
+    expect(page.locator("#vae-plane .inset canvas")).to_be_visible()
+    for name in ("explore", "train", "compare"):
+        section(page, "vae", name)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+    section(page, "vae", "train")
+    expect(page.locator("#vae-latent_dim input[type=number]")).to_have_value("5")
