@@ -4,6 +4,7 @@ Absolute times say little about another machine, or about this one while it does
 """
 
 import argparse
+import importlib
 import os
 import subprocess
 import sys
@@ -17,63 +18,48 @@ _ROOT = Path(__file__).parent.parent.parent
 def rows() -> dict[str, tuple[Measure, str]]:
     """A row's name -> what runs it, given the command's flags, and what it measures."""
     return {
-        "cnn": (_cnn, "seconds to 98.7 % on MNIST, against a plain loop as tutorials write it"),
+        "cnn": (
+            _own("cnn", 1),
+            "seconds to 98.7 % on MNIST, against a plain loop as tutorials write it",
+        ),
         "gan": (
-            _gan,
+            _own("gan", 3, other="parzen"),
             "an epoch against a plain loop, and 64 samples; --parzen: the paper's measure",
         ),
         "lstm": (
-            _lstm,
+            _own("lstm", 5),
             "an epoch of sentences sorted by length, against padded; and sentence to picture",
         ),
-        "mlp": (_mlp, "seconds to 93 % on the tutorial's table, against the tutorial's own loop"),
-        "vae": (_vae, "an epoch against a plain loop, and code to picture; --iwae: its best bound"),
+        "mlp": (
+            _own("mlp", 9),
+            "seconds to 93 % on the tutorial's table, against the tutorial's own loop",
+        ),
+        "vae": (
+            _own("vae", 3, other="iwae"),
+            "an epoch against a plain loop, and code to picture; --iwae: its best bound",
+        ),
         "startup": (_app("startup"), "app start to first answer, against an empty Gradio app"),
         "page": (_app("page"), "a training with its page open, against the same without a page"),
         "pen": (_app("pen"), "pen to prediction on the server while a training runs"),
     }
 
 
-def _cnn(flags: argparse.Namespace) -> None:
-    # As in the app's workers: threads that sleep while they wait leave a shared machine usable.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when torch loads
-    from dlcore.bench.cnn import measure
+def _own(row: str, repeat: int, other: str = "") -> Measure:
+    """A row of dlcore's own: `measure` in dlcore/bench/<row>.py, `repeat` times unless told.
 
-    measure(flags.repeat or 1)
+    other: a flag of the command that asks for `measure_<other>` instead.
+    """
 
+    def run(flags: argparse.Namespace) -> None:
+        # As in the app's workers: threads that sleep while they wait leave a shared machine usable.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when torch loads
+        module = importlib.import_module(f"dlcore.bench.{row}")
+        if other and getattr(flags, other):
+            getattr(module, f"measure_{other}")()
+        else:
+            module.measure(flags.repeat or repeat)
 
-def _gan(flags: argparse.Namespace) -> None:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from dlcore.bench.gan import measure, measure_parzen
-
-    if flags.parzen:
-        measure_parzen()
-    else:
-        measure(flags.repeat or 3)
-
-
-def _lstm(flags: argparse.Namespace) -> None:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from dlcore.bench.lstm import measure
-
-    measure(flags.repeat or 5)
-
-
-def _mlp(flags: argparse.Namespace) -> None:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from dlcore.bench.mlp import measure
-
-    measure(flags.repeat or 9)
-
-
-def _vae(flags: argparse.Namespace) -> None:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from dlcore.bench.vae import measure, measure_iwae
-
-    if flags.iwae:
-        measure_iwae()
-    else:
-        measure(flags.repeat or 3)
+    return run
 
 
 def _app(row: str) -> Measure:

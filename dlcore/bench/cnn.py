@@ -12,6 +12,7 @@ from time import perf_counter
 import torch
 
 from dlcore.bench.plain import PictureDataset, train_plain
+from dlcore.bench.race import Race
 from dlcore.cnn import Config, build, train
 from dlcore.data.mnist import Mnist, load_mnist
 from dlcore.device import best_dtype, threads
@@ -28,9 +29,8 @@ def measure(repeat: int) -> None:
     dtype = best_dtype()
     peaks = {kind: _matmul_rate(kind) for kind in (torch.float32, torch.bfloat16)}
     _warm_up(data)
-    ours, plain, ratios, steps = [], [], [], []
+    race, steps = Race(), list[float]()
     for seed in range(repeat):
-        # Ours before and after: whatever else the machine does weighs on both sides.
         first, first_accuracy, durations = _time_ours(data, seed)
         print(f"ours {first:.1f} s; now the plain loop, a minute or more", flush=True)
         slow, slow_accuracy, epochs = _time_plain(data, seed)
@@ -41,14 +41,12 @@ def measure(repeat: int) -> None:
             f"plain {slow:.1f} s ({slow_accuracy:.2%} after {epochs} epochs)",
             flush=True,
         )
-        ours += [first, second]
-        plain.append(slow)
-        ratios.append(slow / statistics.mean([first, second]))
+        race.add(first, slow, second)
         steps += durations + more
 
-    print(f"\nplain loop    {statistics.median(plain):7.1f} s  (PIL, batch 64, float32, Adam 1e-3)")
-    print(f"dlcore.cnn    {statistics.median(ours):7.1f} s  (Config(), {_name(dtype)})")
-    print(f"ratio         {statistics.median(ratios):7.1f}    (goal: at least {GOAL:g})")
+    print()
+    plain, ours = "PIL, batch 64, float32, Adam 1e-3", f"Config(), {_name(dtype)}"
+    race.report("dlcore.cnn", plain=plain, ours=ours, goal=GOAL)
     work, seconds = step_flops(Config().batch_size), statistics.median(steps)
     rate = work / seconds
     print(f"one step      {seconds * 1e3:7.1f} ms = {work / 1e9:.2f} GFLOP, {_giga(rate)}")
