@@ -59,14 +59,10 @@ def _wire_exploring(tab: Layout) -> None:
         **_LIVE,
         **_PEN,
     )
-    tab.plane.point(
-        guard(on.point), tab.asked, [tab.overlay, tab.plane],
-        api_visibility="private", **_LIVE, **_PEN,
-    )  # fmt: skip
-    tab.plane.path(
-        guard(on.follow), tab.asked, [tab.overlay, tab.plane, tab.steps],
-        api_visibility="private", **_LIVE, **_PEN,
-    )  # fmt: skip
+    hand = [tab.which, tab.own, tab.overlay]
+    asking: dict[str, Any] = {**_HIDDEN, **_PEN, "trigger_mode": "multiple"}  # one at a time
+    tab.plane.point(guard(on.point), hand, [tab.overlay, tab.plane], **asking)
+    tab.plane.path(guard(on.follow), hand, [tab.overlay, tab.plane, tab.steps], **asking)
     look = guard(on.look)
     arrivals = [tab.tabs["explore"].select, *_arrival()]
     gr.on([tab.which.change, *arrivals], look, tab.asked, tab.shown, **_HIDDEN, **_STUDY)

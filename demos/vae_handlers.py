@@ -36,27 +36,21 @@ def draw(pixels: Any, which: Any, own: Any, overlay: Any) -> tuple[Any, Any, Any
 
     which: 2, 20 (bundled models, by latent dimensions) or yours.
     """
-    shown = look(pixels, which, own, overlay)
-    return shown[0], shown[2], shown[3]
+    model, seen = model_of(which, own), changed(overlay)
+    image = what_it_gets(pixels, seen)
+    return views.encoded(model, seen, image), *views.drawn(model, image, seen)
 
 
-def point(
-    pixels: Any, which: Any, own: Any, overlay: Any, event: gr.EventData
-) -> tuple[Overlay, Any]:
+def point(which: Any, own: Any, overlay: Any, event: gr.EventData) -> tuple[Overlay, Any]:
     """What the decoder paints at a place of the plane."""
     seen = changed(overlay, pointer=point_of(sent(event)))
-    model = model_of(which, own)
-    return seen, views.plane(model, seen, what_it_gets(pixels, seen))
+    return seen, views.pointed(model_of(which, own), seen)
 
 
-def follow(
-    pixels: Any, which: Any, own: Any, overlay: Any, event: gr.EventData
-) -> tuple[Overlay, Any, Any]:
+def follow(which: Any, own: Any, overlay: Any, event: gr.EventData) -> tuple[Overlay, Any, Any]:
     """A path between two places: the pictures on the way, read by the CNN."""
-    seen = changed(overlay, path=path_of(sent(event)))
-    model = model_of(which, own)
-    image = what_it_gets(pixels, seen)
-    return seen, views.plane(model, seen, image), views.steps(model, seen)
+    seen, model = changed(overlay, path=path_of(sent(event))), model_of(which, own)
+    return seen, views.walked(model, seen), views.steps(model, seen)
 
 
 def dream(which: Any, own: Any) -> Any:

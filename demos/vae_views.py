@@ -16,7 +16,7 @@ from demos.widgets.bars import bars
 from demos.widgets.base import pack
 from demos.widgets.drawing_pad import showing
 from demos.widgets.image_grid import images, sheet
-from demos.widgets.latent_plane import latent_frame, latent_plane
+from demos.widgets.latent_plane import laid_on, latent_frame, latent_plane
 from dlcore import vae
 from dlcore.data.mnist import load_mnist
 from dlcore.drawing import CANVAS
@@ -49,7 +49,8 @@ class View:
         frame["manifold"] = sheet(_halved(tiles), places, most=_PLANE_BYTES)
         labels = data.test_labels[:POINTS].numpy()
         axes = _axes(means.shape[1])
-        self.value = latent_plane(uuid.uuid4().hex[:8], labels, [frame], axes=axes)
+        self.run = uuid.uuid4().hex[:8]
+        self.value = latent_plane(self.run, labels, [frame], axes=axes)
 
     def codes(self, points: Sequence[Point]) -> Tensor:
         """Places of the plane -> codes (N, D). Places past the plane's edge are brought back."""
@@ -82,21 +83,36 @@ def _halved(pictures: np.ndarray) -> np.ndarray:
 
 def plane(model: vae.VAE, overlay: Overlay, image: Tensor | None) -> Value:
     """The plane with everything that the reader put on it."""
+    parts = (pointed(model, overlay), walked(model, overlay), encoded(model, overlay, image))
+    laid = {name: value for part in parts for name, value in part.items()}
+    return {**laid, **view_of(model).value}
+
+
+def pointed(model: vae.VAE, overlay: Overlay) -> Value:
+    """The place that the reader points to, and what is decoded there."""
     view = view_of(model)
-    value = {**view.value, "pointer": None, "picture": None, "path": None}
-    value |= {"ellipse": None, "samples": None}
-    if overlay.pointer is not None:
-        [picture] = vae.pictures(model, view.codes([overlay.pointer]))
-        value["pointer"] = dict(zip("xy", overlay.pointer, strict=True))
-        value["picture"] = pack(_bytes(picture), "u1")
-    if overlay.path is not None:
-        value["path"] = [list(end) for end in overlay.path]
-    if image is not None:
-        cloud = vae.posterior(model, image)
-        value["ellipse"] = ellipse(view.plane, cloud)
-        codes = vae.draw(cloud, SAMPLES, seed=overlay.draws)
-        value["samples"] = pack(view.plane.to_plane(codes).numpy())
-    return value
+    if overlay.pointer is None:
+        return laid_on(view.run, pointer=None, picture=None)
+    pointer = dict(zip("xy", overlay.pointer, strict=True))
+    [picture] = vae.pictures(model, view.codes([overlay.pointer]))
+    return laid_on(view.run, pointer=pointer, picture=pack(_bytes(picture), "u1"))
+
+
+def walked(model: vae.VAE, overlay: Overlay) -> Value:
+    """The reader's path."""
+    path = [list(end) for end in overlay.path] if overlay.path else None
+    return laid_on(view_of(model).run, path=path)
+
+
+def encoded(model: vae.VAE, overlay: Overlay, image: Tensor | None) -> Value:
+    """What the encoder says about a picture: an ellipse, and codes drawn from it."""
+    view = view_of(model)
+    if image is None:
+        return laid_on(view.run, ellipse=None, samples=None)
+    cloud = vae.posterior(model, image)
+    codes = vae.draw(cloud, SAMPLES, seed=overlay.draws)
+    samples = pack(view.plane.to_plane(codes).numpy())
+    return laid_on(view.run, ellipse=ellipse(view.plane, cloud), samples=samples)
 
 
 def ellipse(plane: vae.Plane, cloud: vae.Posterior) -> Value:

@@ -125,11 +125,12 @@ def test_epochs_of_a_comparison_are_bounded(value: Any) -> None:
 def test_what_is_drawn_under_the_pointer_is_decoded_there(own: Trained) -> None:
     view = views.view_of(own.model)
     event: Any = Event({"x": 0.7 * view.span, "y": -0.2 * view.span})
-    overlay, value = on.point("", "yours", own, Overlay(), event)
+    overlay, value = on.point("yours", own, Overlay(), event)
     place = torch.tensor([[0.7, -0.2]]) * view.span
     expected = own.model.decode(view.plane.to_latent(place))[0]
     assert np.abs(pixels(value["picture"]) / 255 - expected.numpy()).max() < 0.51 / 255
     assert value["pointer"] == {"x": overlay.pointer[0], "y": overlay.pointer[1]}
+    assert len(json.dumps(value)) < 1_300  # it is sent whenever the hand moves
 
 
 def test_a_place_past_the_edge_is_brought_back(own: Trained) -> None:
@@ -140,7 +141,7 @@ def test_a_place_past_the_edge_is_brought_back(own: Trained) -> None:
 
 def test_a_path_begins_and_ends_where_it_was_drawn(own: Trained) -> None:
     event: Any = Event({"from": [-1, 0.5], "to": [1, 1]})
-    overlay, plane, steps = on.follow("", "yours", own, Overlay(), event)
+    overlay, plane, steps = on.follow("yours", own, Overlay(), event)
     shown = pixels(steps["images"])
     assert len(shown) == STEPS and plane["path"] == [[-1.0, 0.5], [1.0, 1.0]]
     for place, picture in zip(overlay.path, (shown[0], shown[-1]), strict=True):

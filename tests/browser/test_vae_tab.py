@@ -211,10 +211,9 @@ def test_bundled_models_are_compared(shared: Page) -> None:
     shared.locator("#vae-compare input[value=beta]").check(force=True)
     expect(cells).to_have_count(len(vae.BETAS))
     expect(shared.locator("#vae-measured .label")).to_have_count(len(vae.BETAS))
-    wait_idle(shared)
-    values = [
-        number(text) for text in shared.locator("#vae-measured .values span").all_inner_texts()
-    ]
+    told = shared.locator("#vae-measured .values span")
+    expect(told).to_have_count(3 * len(vae.BETAS), timeout=TRAINING_MS)
+    values = [number(text) for text in told.all_inner_texts()]
     table = np.array(values).reshape(-1, 3)
     assert np.allclose(table[:, 0] + table[:, 1], table[:, 2], atol=0.11)
     shared.wait_for_function("location.search.includes('compare=beta')")
