@@ -336,5 +336,4 @@ def load_bundled(name: str = "tutorial") -> GAN:
     if name not in BUNDLED:
         raise SettingError("name", name, choices=tuple(BUNDLED))
     checkpoint = load_checkpoint(BUNDLED[name], topic="gan")
-    state = {key: value.float() for key, value in checkpoint.state.items()}
-    return restore(state, Config(**checkpoint.config))
+    return restore(checkpoint.state, Config(**checkpoint.config))

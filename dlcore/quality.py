@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcore.cnn import load_bundled, predict, to_input
+from dlcore.cnn import CNN, load_bundled, predict, to_input
 from dlcore.data.mnist import load_mnist
 from dlcore.progress import Progress
 
@@ -129,7 +129,7 @@ def read(images: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def _reader() -> nn.Module:
+def _reader() -> CNN:
     return load_bundled()
 
 

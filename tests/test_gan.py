@@ -125,7 +125,7 @@ def test_penalty_mixes_real_and_fake_for_wgan_and_stays_at_the_real_ones_for_r1(
 
 def test_gradient_penalty_teaches_the_slope_that_finite_differences_find() -> None:
     """Differentiated by a weight, that is twice through the network: nothing else would learn."""
-    judge = gan.build(QUICK).discriminator.double()
+    judge: Any = gan.build(QUICK).discriminator.double()
     images = torch.randn(3, 28, 28, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     weight = judge.layers[2].weight
     gan.gradient_penalty(judge, images, None, 1.0).backward()
@@ -145,7 +145,7 @@ def test_gradient_penalty_teaches_the_slope_that_finite_differences_find() -> No
 
 
 def test_the_tutorials_networks_are_as_it_says() -> None:
-    players = gan.build(gan.TUTORIAL)
+    players: Any = gan.build(gan.TUTORIAL)
     shapes = [tuple(m.weight.shape) for m in players.modules() if isinstance(m, nn.Linear)]
     assert shapes == [
         (256, 100), (512, 256), (1024, 512), (784, 1024), (512, 784), (256, 512), (128, 256),
@@ -244,19 +244,23 @@ def test_training_is_the_loop_of_the_textbook(tiny: Mnist) -> None:
         fake = judge(fakes.detach()).sigmoid()
         loss_fake = bce(fake, torch.zeros_like(fake)) / 2
         loss_fake.backward()
-        d_grad = torch.cat([p.grad.flatten() for p in judge.parameters()]).norm()
+        d_grad = slope(judge).norm()
         adam_d.step()
         adam_g.zero_grad()
         fooled = judge(fakes).sigmoid()
         loss_g = bce(fooled, torch.ones_like(fooled))
         loss_g.backward()
-        g_grad = torch.cat([p.grad.flatten() for p in draw.parameters()]).norm()
+        g_grad = slope(draw).norm()
         adam_g.step()
         wanted = {
             "d_loss": loss_real + loss_fake, "g_loss": loss_g, "d_real": real.mean(),
             "d_fake": fake.mean(), "d_grad": d_grad, "g_grad": g_grad,
         }  # fmt: skip
         assert event.metrics == pytest.approx({k: v.item() for k, v in wanted.items()}, rel=1e-3)
+
+
+def slope(network: nn.Module) -> Tensor:
+    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
 
 
 # --- The game ------------------------------------------------------------------------------------
@@ -291,7 +295,7 @@ def play(
     return hand_step(state, config, which, data, step)
 
 
-def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+def same(a: Any, b: Any) -> bool:
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
@@ -337,7 +341,7 @@ def test_samples_are_of_the_same_noise_and_drawn_by_the_average(tiny: Mnist) -> 
 
 def test_the_average_follows_as_it_should(tiny: Mnist) -> None:
     config = settings("tutorial", average=0.9)
-    players = Players.ready(gan.build(config), config)
+    players: Any = Players.ready(gan.build(config), config)
     weight = players.gan.generator.layers[0].weight
     average = weight.detach().clone()
     for step in range(1, 101):
@@ -346,7 +350,6 @@ def test_the_average_follows_as_it_should(tiny: Mnist) -> None:
         players.follow()
         keeps = min(0.9, step / (step + 9))
         average = keeps * average + (1 - keeps) * step
-    assert players.average is not None
     torch.testing.assert_close(players.average.layers[0].weight.detach(), average)
 
 
@@ -357,7 +360,8 @@ def test_one_digit_only_and_a_part_of_the_data() -> None:
     assert len(deck.labels) == round(sevens / 10) and set(deck.labels.tolist()) == {7}
     assert deck.steps == 2 * -(-len(deck.labels) // 32)
     told = Deck(data, settings("conditional", digits="7"))
-    assert set(told.deal(0, 0).labels.tolist()) == {7}
+    wanted: Any = told.deal(0, 0).labels
+    assert set(wanted.tolist()) == {7}
 
 
 def test_an_epoch_shows_every_picture_once(tiny: Mnist) -> None:
@@ -374,7 +378,7 @@ def test_an_epoch_shows_every_picture_once(tiny: Mnist) -> None:
 
 def test_a_hand_step_tells_what_happened(tiny: Mnist) -> None:
     config = settings("tutorial", label_smoothing=0.0)
-    state = opening(config).state
+    state: Any = opening(config).state
     after, done = play(state, config, "both", tiny)
     assert (done.real.shape, done.fakes.shape) == ((32, 28, 28), (32, 28, 28))
     assert np.array_equal(done.real, tiny.train_images[Deck(tiny, config).batches.rows(0)].numpy())
@@ -401,7 +405,7 @@ def test_a_hand_step_tells_what_happened(tiny: Mnist) -> None:
 
 
 def test_only_who_moves_is_moved(tiny: Mnist) -> None:
-    state = opening(QUICK).state
+    state: Any = opening(QUICK).state
     after, done = play(state, QUICK, "d", tiny)
     assert {layer.player for layer in done.layers} == {"d"}
     assert not {"g_loss", "g_grad"} & done.metrics.keys()
@@ -615,8 +619,8 @@ def test_the_plain_loop_plays_the_same_game() -> None:
     data = load_mnist()
     tiny = Mnist(data.train_images[:130], data.train_labels[:130], data.test_images[:1],
                  data.test_labels[:1])  # fmt: skip
-    one, two = (bench.train_plain_gan(tiny, epochs=n, seed=0) for n in (0, 1))
-    assert not torch.equal(one.model[0].weight, two.model[0].weight)
+    one, two = (list(bench.train_plain_gan(tiny, epochs=n).parameters()) for n in (0, 1))
+    assert not torch.equal(one[0], two[0])
 
 
 def test_the_row_prints_the_likelihood_beside_the_papers(
