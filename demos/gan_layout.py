@@ -17,6 +17,7 @@ from demos.gan_state import (
     Look,
 )
 from demos.kit.language import localise
+from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
 from demos.kit.training import TrainingPanel
 from demos.widgets.bars import Bars
@@ -39,7 +40,6 @@ class Layout:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.look = gr.State(Look())
-        self.tabs: dict[str, gr.Tab] = {}
         self.which = localise(
             gr.Radio(list(WHICH), value=WHICH[0], interactive=True, elem_id="gan-which"),
             label="gan.which",
@@ -47,12 +47,7 @@ class Layout:
             choices={name: f"gan.models.{name}" for name in WHICH},
         )
         parts = (self._train, self._hand, self._variants, self._judge, self._play, self._break)
-        with gr.Tabs(elem_id="gan-sections", selected=SECTIONS[0]) as self.sections:
-            for name, section in zip(SECTIONS, parts, strict=True):
-                tab = gr.Tab(id=name, elem_id=f"gan-section-{name}")
-                with localise(tab, label=f"gan.sections.{name}"):
-                    section()
-                self.tabs[name] = tab
+        self.sections, self.tabs = sections(topic, dict(zip(SECTIONS, parts, strict=True)))
         self.own = self.panel.state
 
     # --- Train -------------------------------------------------------------------------------
@@ -81,7 +76,7 @@ class Layout:
                     elem_id="gan-findings",
                 )
             with gr.Column(scale=6, min_width=320):
-                self.samples = _grid("samples", group=self.topic, columns=16, smallest=17)
+                self.samples = _grid("samples", group=self.topic, columns=16, smallest=21)
                 self.panel.timeline.render()
                 self.film = Filmstrip(
                     group=self.topic, texts=("gan",), title="filmstrip", elem_id="gan-film"
@@ -93,8 +88,8 @@ class Layout:
     def _hand(self) -> None:
         self.game = gr.State()
         with gr.Row(elem_classes="dl-buttons"):
-            self.moves = {name: _button(f"hand-{name}") for name in ("d", "g", "both")}
-            self.anew = _button("hand-anew")
+            self.moves = {name: _button(f"hand_{name}") for name in ("d", "g", "both")}
+            self.anew = _button("hand_anew")
         self.start = localise(
             gr.Radio(list(STARTS), value=STARTS[0], interactive=True, elem_id="gan-hand-start"),
             label="gan.hand.start",
@@ -109,12 +104,12 @@ class Layout:
             elem_id="gan-hand-motion",
         )
         self.stages = Notes(group=HAND, texts=("gan.hand.stages",), elem_id="gan-hand-stages")
-        with gr.Row():
+        with gr.Row(elem_classes="gan-wrap"):
             small: dict[str, Any] = {"group": HAND, "empty": "hand_first", "columns": 8}
             self.noise = _grid("hand-noise", palette="diverging", **small)
             self.fakes = _grid("hand-fakes", **small)
             self.reals = _grid("hand-reals", **small)
-        with gr.Row():
+        with gr.Row(elem_classes="gan-wrap"):
             self.push = Bars(
                 group=HAND,
                 texts=("gan.hand.layers", "gan.hand", "gan.hints"),
@@ -147,7 +142,7 @@ class Layout:
         )  # fmt: skip
         with gr.Row(elem_classes="dl-buttons"):
             self.race = _button("race", variant="primary")
-            self.race_stop = _button("race-stop", variant="stop", interactive=False)
+            self.race_stop = _button("race_stop", variant="stop", interactive=False)
         words = ("gan.variants.status", "gan.settings.variant_choices", "gan.metrics")
         self.race_status = Status({"state": "idle"}, texts=words, elem_id="gan-race-status")
         with gr.Row(elem_id="gan-lanes"):
@@ -212,7 +207,7 @@ class Layout:
                 with gr.Row(elem_classes="dl-buttons"):
                     self.back = _button("back")
         self.walk = _grid("walk", words="play.walk", columns=STEPS, largest=84, smallest=40)
-        with gr.Row():
+        with gr.Row(elem_classes="gan-wrap"):
             self.pad = DrawingPad({"pixels": ""}, elem_id="gan-pad", min_width=270)
             with gr.Column(scale=2, min_width=280):
                 self.doubts = _grid(
@@ -239,9 +234,9 @@ class Layout:
     # --- Break it ----------------------------------------------------------------------------
 
     def _break(self) -> None:
-        localise(gr.Markdown(elem_classes="dl-caption"), value="gan.break.intro")
+        caption("gan.break.intro")
         with gr.Row(elem_classes="dl-buttons"):
-            self.breaks = {name: _button(f"break-{name}") for name in gan.BREAK}
+            self.breaks = {name: _button(f"break_{name}") for name in gan.BREAK}
 
     # --- Lesson ------------------------------------------------------------------------------
 
@@ -264,8 +259,7 @@ class Layout:
 
 
 def _button(name: str, **props: Any) -> gr.Button:
-    button = gr.Button(elem_id=f"gan-{name.replace('_', '-')}", min_width=60, **props)
-    return localise(button, value=f"gan.buttons.{name.replace('-', '_')}")
+    return button(f"gan.buttons.{name}", min_width=60, **props)
 
 
 def _grid(name: str, *, words: str = "", empty: str = "empty", **props: Any) -> ImageGrid:

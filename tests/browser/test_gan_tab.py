@@ -1,0 +1,241 @@
+"""The GAN tab as a student uses it: train, scrub, step by hand, race, judge, walk, draw, break.
+
+Most tests share one page, in the order of the sections.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from demos.kit.language import say
+from dlcore import gan
+from tests.browser.conftest import DESKTOP, PHONE, TIMEOUT_MS, Noise
+from tests.browser.steps import draw, open_tab, switch_language, wait_idle, wait_ready
+from tests.serving import Server
+
+TRAINING_MS = 120_000  # a slow machine with other work
+QUICK = "?tab=gan&epochs=1&train_share=0.1&batch_size=64"
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def shared(browser: Browser, server: Server) -> Iterator[Page]:
+    """One page of the tab for many tests; what it must not do is judged at the end."""
+    noise = Noise()
+    context = browser.new_context(**DESKTOP, locale="en-GB", accept_downloads=True)
+    context.set_default_timeout(TIMEOUT_MS)
+    noise.listen(context)
+    page = context.new_page()
+    page.goto(f"{server.url}/{QUICK}")
+    wait_ready(page)
+    open_tab(page, "gan")
+    yield page
+    context.close()
+    assert not noise.unexpected, noise.unexpected
+    assert not noise.outside, noise.outside
+
+
+def section(page: Page, name: str) -> None:
+    page.locator(f"#gan-section-{name}-button").click()
+    page.locator(f"#gan-section-{name}[role=tabpanel]").wait_for()
+    wait_idle(page)
+
+
+def pictures(page: Page, name: str) -> Locator:
+    return page.locator(f"#gan-{name} canvas")
+
+
+def looks(page: Page, name: str) -> Any:
+    """All pixels of a grid, to see whether it changed."""
+    return pictures(page, name).evaluate_all("(all) => all.map((canvas) => canvas.toDataURL())")
+
+
+def choose(page: Page, name: str, value: str) -> None:
+    page.locator(f"#gan-{name} input[value='{value}']").check(force=True)
+
+
+def test_a_visitor_finds_the_bundled_generators_digits(shared: Page) -> None:
+    expect(pictures(shared, "samples")).to_have_count(64)
+    expect(shared.locator("#gan-film .column")).to_have_count(1)
+
+
+def test_training_is_watched_scrubbed_and_diagnosed(shared: Page) -> None:
+    before = looks(shared, "samples")
+    shared.locator("#gan-train").click()
+    expect(shared.locator("#gan-stop")).to_be_enabled()
+    expect(shared.locator("#gan-findings li").first).not_to_have_class("empty", timeout=TRAINING_MS)
+    expect(shared.locator("#gan-which input[value=yours]")).to_be_checked()
+    assert shared.locator("#gan-film .column").count() > 1
+    newest = looks(shared, "samples")
+    assert newest != before
+    shared.locator("#gan-timeline input[type=range]").focus()
+    shared.keyboard.press("Home")
+    wait_idle(shared)
+    assert looks(shared, "samples") != newest
+    expect(shared.locator("#gan-film .column").first).to_have_class("column at")
+    shared.locator("#gan-film .column").last.click()
+    wait_idle(shared)
+    assert looks(shared, "samples") == newest
+    legends = shared.locator("#gan-chart .legend button")
+    expect(legends).to_have_count(6)
+
+
+def test_a_run_can_be_taken_away_and_gone_on_with(shared: Page) -> None:
+    shared.locator("#gan-code button.label-wrap").first.click()
+    sizes = {}
+    for name in ("script", "weights", "csv"):
+        with shared.expect_download(timeout=TRAINING_MS) as download:
+            shared.locator(f"#gan-download-{name}").click()
+        sizes[name] = download.value.path().stat().st_size
+    assert min(sizes.values()) > 200, sizes
+    shared.locator("#gan-code button.label-wrap").first.click()
+    steps = shared.locator("#gan-timeline .label").inner_text().split()[-1]
+    shared.locator("#gan-go-on").click()
+    expect(shared.locator("#gan-timeline .label")).to_have_text(
+        f"Step {2 * int(steps)} of {2 * int(steps)}", timeout=TRAINING_MS
+    )
+
+
+def test_steps_by_hand_are_told_part_by_part(shared: Page) -> None:
+    section(shared, "hand")
+    lines = shared.locator("#gan-hand-stages li")
+    shared.locator("#gan-hand-d").click()
+    expect(lines).to_have_count(7, timeout=TRAINING_MS)
+    expect(lines.nth(5)).to_contain_text("G stands still")
+    shared.locator("#gan-hand-both").click()
+    expect(lines).to_have_count(8, timeout=TRAINING_MS)
+    expect(lines.first).to_contain_text("step 2 of the training")
+    expect(shared.locator("#gan-hand-push .row")).to_have_count(4 + 7)
+    shared.locator("#gan-hand-motion input[type=range]").focus()
+    shared.keyboard.press("Home")
+    expect(lines).to_have_count(1)
+    shared.locator("#gan-hand-motion button.play").click()
+    expect(lines).to_have_count(3)
+    choose(shared, "hand-start", "yours")
+    shared.locator("#gan-hand-g").click()
+    expect(lines.first).to_contain_text("64 noises", timeout=TRAINING_MS)
+    shared.locator("#gan-hand-anew").click()
+    expect(lines).to_have_count(0)
+
+
+def test_five_variants_train_and_are_judged(shared: Page) -> None:
+    section(shared, "variants")
+    shared.locator("#gan-race-steps input[type=number]").fill("50")
+    shared.keyboard.press("Tab")
+    shared.locator("#gan-race").click()
+    expect(shared.locator("#gan-race-notes li")).to_have_count(5, timeout=TRAINING_MS)
+    expect(shared.locator("#gan-race")).to_be_enabled()
+    for name in gan.VARIANTS:
+        expect(pictures(shared, f"lane-{name}")).to_have_count(25)
+    expect(shared.locator("#gan-race-bars .row")).to_have_count(5)
+    expect(shared.locator("#gan-race-notes li").first).to_contain_text("50 steps")
+
+
+def test_a_race_stops_where_it_is(shared: Page) -> None:
+    section(shared, "variants")
+    shared.locator("#gan-race").click()
+    expect(pictures(shared, "lane-tutorial").first).to_be_visible(timeout=TRAINING_MS)
+    shared.locator("#gan-race-stop").click()
+    expect(shared.locator("#gan-race")).to_be_enabled()
+    expect(shared.locator("#gan-race-stop")).to_be_disabled()
+
+
+def test_an_independent_judge_reads_the_pictures(shared: Page) -> None:
+    choose(shared, "which", "conditional")
+    section(shared, "judge")
+    shared.locator("#gan-judge").click()
+    expect(pictures(shared, "judged")).to_have_count(40, timeout=TRAINING_MS)
+    expect(shared.locator("#gan-histogram .row")).to_have_count(10)
+    expect(shared.locator("#gan-verdict")).to_contain_text("Asked for a digit, got it")
+    shared.locator("#gan-judged button").nth(7).click()
+    expect(pictures(shared, "nearest")).to_have_count(2)
+    expect(shared.locator("#gan-near-note li")).to_contain_text("pixel distance")
+
+
+def test_pictures_are_walked_between_steered_and_asked_for(shared: Page) -> None:
+    choose(shared, "which", "conditional")
+    section(shared, "play")
+    expect(pictures(shared, "table")).to_have_count(40)
+    walk = looks(shared, "walk")
+    assert len(walk) == 12
+    shared.locator("#gan-table button").nth(5).click()
+    shared.locator("#gan-table button").nth(9).click()
+    expect(shared.locator("#gan-table button").nth(5)).to_have_class("cell right")
+    expect(shared.locator("#gan-table button").nth(9)).to_have_class("cell wrong")
+    wait_idle(shared)
+    assert looks(shared, "walk") != walk
+    assert len(set(looks(shared, "moved"))) == 1
+    shared.locator("#gan-direction-1 input[type=number]").fill("3")
+    shared.keyboard.press("Tab")
+    wait_idle(shared)
+    assert len(set(looks(shared, "moved"))) == 2
+    shared.locator("#gan-back").click()
+    wait_idle(shared)
+    assert len(set(looks(shared, "moved"))) == 1
+    table = looks(shared, "table")
+    choose(shared, "digit", "7")
+    wait_idle(shared)
+    sevens = looks(shared, "table")
+    assert sevens[7] == table[7] and sevens[8] != table[8], "number 7 was a 7 before"
+    shared.locator("#gan-sample").click()
+    wait_idle(shared)
+    assert not set(looks(shared, "table")) & set(sevens)
+
+
+def test_d_says_what_it_thinks_of_a_drawing(shared: Page) -> None:
+    section(shared, "play")
+    draw(shared.locator("#gan-pad canvas").first, [(0.3, 0.2), (0.7, 0.2), (0.5, 0.5), (0.45, 0.8)])
+    opinion = shared.locator("#gan-opinion li")
+    expect(opinion).to_contain_text("Told that this is a 7")
+    expect(pictures(shared, "doubts")).to_have_count(2)
+    choose(shared, "which", "tutorial")
+    expect(opinion).to_contain_text("sure that this is real")
+
+
+def test_the_language_switch_keeps_everything(shared: Page) -> None:
+    switch_language(shared, "vi")
+    expect(shared.locator("#gan-section-judge-button")).to_have_text("Có tốt không?")
+    expect(shared.locator("#gan-table .dl-title b")).to_have_text("Ảnh của 40 nhiễu.")
+    expect(shared.locator("#gan-opinion li")).to_contain_text("ảnh này là thật")
+    switch_language(shared, "en")
+
+
+def test_a_failure_is_set_up_and_watched(shared: Page) -> None:
+    section(shared, "break")
+    shared.locator("#gan-break-rate").click()
+    expect(shared.locator("#gan-stop")).to_be_enabled(timeout=TRAINING_MS)
+    expect(shared.locator("#gan-section-train-button")).to_have_attribute("aria-selected", "true")
+    expect(shared.locator("#gan-lr_g input")).to_have_value(str(gan.BREAK["rate"].lr_g))
+    shared.wait_for_function(
+        "document.querySelectorAll('#gan-film .column').length > 2", timeout=TRAINING_MS
+    )
+    shared.locator("#gan-stop").click()
+    expect(shared.locator("#gan-train")).to_be_enabled(timeout=TRAINING_MS)
+
+
+def test_an_experiment_opens_the_walk(shared: Page) -> None:
+    shared.locator("#gan-lesson button.label-wrap").first.click()
+    shared.locator("#gan-experiment-walk").click()
+    expect(shared.locator("#gan-which input[value=tutorial]")).to_be_checked()
+    expect(shared.locator("#gan-section-play-button")).to_have_attribute("aria-selected", "true")
+    expect(pictures(shared, "walk")).to_have_count(12)
+
+
+def test_on_a_phone_everything_fits(visit: Visit) -> None:
+    page = visit("?tab=gan&which=conditional&steps=100&digit=nonsense", **PHONE)
+    expect(pictures(page, "samples")).to_have_count(64)
+    expect(page.locator("#gan-which input[value=conditional]")).to_be_checked()
+    expect(page.locator(f"#gan-digit input[value='{-1}']")).to_be_checked()
+    for name in ("train", "hand", "variants", "judge", "play", "break"):
+        button = page.locator(f"#gan-section-{name}-button")
+        if not button.is_visible():  # those that do not fit are behind the dots
+            page.locator("#gan-sections .overflow-menu > button").tap()
+            label = say(f"gan.sections.{name}", "en")
+            page.locator("#gan-sections .overflow-dropdown button", has_text=label).tap()
+        else:
+            button.tap()
+        page.locator(f"#gan-section-{name}[role=tabpanel]").wait_for()
+        wait_idle(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
