@@ -23,6 +23,7 @@ from demos.cnn_state import (
     whole,
 )
 from demos.kit.errors import UserError
+from demos.kit.events import sent
 from demos.kit.models import NAMES
 from demos.kit.run import Run
 from demos.widgets.drawing_pad import showing
@@ -135,10 +136,6 @@ def show_networks(which: Any) -> list[Any]:
     asked = [which in (name, "both") for name in NAMES]
     headings = [gr.update(visible=which == "both")] * 6
     return [*headings, *(gr.update(visible=one) for one in asked * 3)]
-
-
-def sent(event: gr.EventData | None) -> Any:
-    return getattr(event, "_data", None)
 
 
 # --- Filters -------------------------------------------------------------------------------------

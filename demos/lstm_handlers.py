@@ -11,6 +11,7 @@ import gradio as gr
 
 from demos import lstm_views as views
 from demos.kit.errors import UserError
+from demos.kit.events import sent
 from demos.kit.language import say, session_language
 from demos.lstm_state import (
     KINDS,
@@ -65,10 +66,6 @@ def edit(side: str) -> Callable[..., Any]:
 
     edits.__name__ = f"edit_{side}"
     return edits
-
-
-def sent(event: gr.EventData | None) -> Any:
-    return getattr(event, "_data", None)
 
 
 def arrive(first: Any, second: Any, look: Any, request: gr.Request) -> tuple[Any, Any, Any]:

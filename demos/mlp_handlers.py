@@ -9,6 +9,7 @@ import gradio as gr
 from demos import mlp_judgement as judgement
 from demos import mlp_state as state
 from demos import mlp_views as views
+from demos.kit.events import sent
 from demos.kit.run import Run
 from demos.mlp_layout import Layout
 from demos.widgets.line_chart import chart_run
@@ -158,7 +159,3 @@ class Handlers:
 def _seeds_run(run: Run, *, live: bool) -> dict[str, Any]:
     settings = {name: getattr(run.config, name) for name in views.TOLD}
     return chart_run(run.id, run.curves(), settings=settings, total=run.latest.total, live=live)
-
-
-def sent(event: gr.EventData | None) -> Any:
-    return getattr(event, "_data", None)
