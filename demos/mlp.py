@@ -37,7 +37,16 @@ def build() -> None:
         )
     CodePanel(
         TOPIC,
-        sources=[mlp.MLP, mlp.build, mlp.train, mlp.edit, mlp.judge, mlp.logistic, mlp.diagnose],
+        sources=[
+            mlp.MLP,
+            mlp.build,
+            mlp.backpropagate,
+            mlp.train,
+            mlp.edit,
+            mlp.judge,
+            mlp.logistic,
+            mlp.diagnose,
+        ],  # fmt: skip
         module=mlp,
         form=tab.form,
         record=tab.panel.record,

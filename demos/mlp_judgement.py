@@ -94,12 +94,9 @@ def _chart(curves: dict[str, Any], x_label: str, mark: float | None, moment: str
 
 
 def _few(corners: np.ndarray) -> list[list[float]]:
-    """A ROC curve (K, 2) as at most _MOST_CORNERS points: those where it turns most stay."""
-    points = [corners[0]]
-    for before, here, after in zip(corners, corners[1:], corners[2:], strict=False):
-        (ax, ay), (bx, by) = here - before, after - here
-        if ax * by != ay * bx:  # a corner, not a point of a straight piece
-            points.append(here)
-    points.append(corners[-1])
+    """A ROC curve (K, 2) as at most _MOST_CORNERS of its corners, evenly chosen."""
+    steps = np.diff(corners, axis=0)  # (K - 1, 2)
+    turns = steps[:-1, 0] * steps[1:, 1] != steps[:-1, 1] * steps[1:, 0]  # else a straight piece
+    points = corners[np.concatenate([[True], turns, [True]])]
     kept = np.linspace(0, len(points) - 1, min(len(points), _MOST_CORNERS)).round().astype(int)
-    return [points[i].tolist() for i in kept]
+    return points[kept].tolist()

@@ -3,7 +3,6 @@
 import base64
 import dataclasses
 import io
-import math
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from dlcore.data import tables
 from dlcore.data.tables import Table
 from dlcore.judgement import Baseline, logistic
 from dlcore.portrait import look
+from dlcore.updates import Batches
 
 # A change of one of these makes another network, or the same one on other data. Everything else
 # may be changed in the middle of a training.
@@ -111,7 +111,7 @@ def one_update(config: mlp.Config, table: Table) -> int:
 
 
 def one_epoch(config: mlp.Config, table: Table) -> int:
-    return math.ceil(len(table.train) / config.batch_size)
+    return Batches(len(table.train), config.batch_size, config.seed).per_epoch
 
 
 def rest(config: mlp.Config, table: Table) -> None:

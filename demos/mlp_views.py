@@ -98,10 +98,9 @@ def about(table: Table, own: bool) -> Value:
 
 def diagnosis(run: Run) -> Value:
     """What the run itself says about how it went."""
-    found = mlp.diagnose(run.events, run.snapshot, run.config, table_of(run))
+    found = mlp.diagnose(run.events, run.snapshot, table_of(run))
     return notes(
-        (f.key.split(".")[-1], "good" if f.key.endswith("fine") else "warning", _readable(f.values))
-        for f in found
+        (f.key, "good" if f.key == "fine" else "warning", _readable(f.values)) for f in found
     )
 
 

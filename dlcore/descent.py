@@ -17,7 +17,12 @@ from torch import Tensor, nn
 
 OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam")
 SCHEDULES = ("constant", "cosine", "one-cycle")
-_MEMORY = {"sgd": (), "momentum": ("heading",), "rmsprop": ("steep",), "adam": ("heading", "steep")}
+_MEMORY = {
+    "sgd": (),
+    "momentum": ("velocity",),  # where it is heading
+    "rmsprop": ("mean_square",),  # of the slopes: how steep each direction is
+    "adam": ("velocity", "mean_square"),
+}
 _TINY = 1e-8  # no division by zero
 
 
@@ -52,21 +57,21 @@ class Descent:
     def step(self, vector: Tensor, gradient: Tensor, lr: float) -> None:
         """Move `vector` (P,) in place, once."""
         self.updates += 1
-        heading, steep = self.memory.get("heading"), self.memory.get("steep")
-        if heading is None and steep is None:  # sgd: straight down
+        velocity, mean_square = self.memory.get("velocity"), self.memory.get("mean_square")
+        if velocity is None and mean_square is None:  # sgd: straight down
             vector.sub_(gradient, alpha=lr)
-        elif steep is None and heading is not None:  # momentum: a ball that rolls
-            heading.mul_(0.9).add_(gradient)
-            vector.sub_(heading, alpha=lr)
-        elif heading is None and steep is not None:  # rmsprop: small steps where it is steep
-            steep.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
-            vector.addcdiv_(gradient, steep.sqrt().add_(_TINY), value=-lr)
-        elif heading is not None and steep is not None:
+        elif mean_square is None and velocity is not None:  # momentum: a ball that rolls
+            velocity.mul_(0.9).add_(gradient)
+            vector.sub_(velocity, alpha=lr)
+        elif velocity is None and mean_square is not None:  # rmsprop: small steps where it is steep
+            mean_square.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
+            vector.addcdiv_(gradient, mean_square.sqrt().add_(_TINY), value=-lr)
+        elif velocity is not None and mean_square is not None:
             # adam: both; and both began at zero, which the divisions make up for
-            heading.lerp_(gradient, 0.1)
-            steep.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-            root = (steep / (1 - 0.999**self.updates)).sqrt_().add_(_TINY)
-            vector.addcdiv_(heading, root, value=-lr / (1 - 0.9**self.updates))
+            velocity.lerp_(gradient, 0.1)
+            mean_square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+            root = (mean_square / (1 - 0.999**self.updates)).sqrt_().add_(_TINY)
+            vector.addcdiv_(velocity, root, value=-lr / (1 - 0.9**self.updates))
 
     def pack(self) -> dict[str, Any]:
         """Everything needed to go on later, as plain numbers and NumPy arrays."""

@@ -7,7 +7,6 @@ learning rate is too high when the loss rose, not when somebody chose 10.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -28,12 +27,10 @@ class Finding:
     values: Mapping[str, float] = field(default_factory=dict)
 
 
-def diagnose(
-    events: Sequence[Progress], snapshot: Snapshot, config: Any, table: Table
-) -> list[Finding]:
+def diagnose(events: Sequence[Progress], snapshot: Snapshot, table: Table) -> list[Finding]:
     """Everything found wrong, the gravest first; a single "fine" if nothing was.
 
-    `config` is not asked, on purpose: the settings are a suspicion, the run is the proof.
+    The settings are not asked, on purpose: they are a suspicion, the run is the proof.
     """
     curves: dict[str, list[float]] = {}
     for event in events:

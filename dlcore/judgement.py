@@ -7,7 +7,6 @@ cannot beat that has learnt nothing that needed layers.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,6 @@ import torch.nn.functional as F
 from dlcore.data.tables import Table
 
 BINS = 10
-_MOST_POINTS = 400  # of a ROC curve that is sent to a browser
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,6 @@ def roc(chance: np.ndarray, yes: np.ndarray) -> tuple[np.ndarray | None, float |
     curve = np.stack([right[ends] / negative, up[ends] / positive], axis=1)
     curve = np.concatenate([[[0.0, 0.0]], curve])  # (K, 2)
     area = float(((curve[1:, 0] - curve[:-1, 0]) * (curve[1:, 1] + curve[:-1, 1])).sum() / 2)
-    if len(curve) > _MOST_POINTS:
-        curve = curve[np.linspace(0, len(curve) - 1, _MOST_POINTS).round().astype(int)]
     return curve, area
 
 
@@ -106,20 +102,17 @@ class Baseline:
     probabilities: (V, C) float32. weights (K, D), biases (K,): K is 1 for two classes, else C.
     """
 
-    accuracy: float
     probabilities: np.ndarray
-    roc: np.ndarray | None
-    auc: float | None
     judgement: Judgement
     weights: np.ndarray
     biases: np.ndarray
 
 
-def logistic(table: Table, config: Any = None, strength: float = 1.0) -> Baseline:
+def logistic(table: Table, strength: float = 1.0) -> Baseline:
     """Fit logistic regression to the training rows: the one lowest point of a convex loss.
 
-    Σ cross-entropy + ‖weights‖² / (2·strength), on standardised features whatever the network gets
-    (`config` is not asked): a baseline should be at its best. L-BFGS in double precision.
+    Σ cross-entropy + ‖weights‖² / (2·strength), on standardised features whatever the network
+    gets: a baseline should be at its best. L-BFGS in double precision.
     """
     features = table.features.astype(np.float64)
     mean, spread = features[table.train].mean(axis=0), features[table.train].std(axis=0)
@@ -155,7 +148,4 @@ def logistic(table: Table, config: Any = None, strength: float = 1.0) -> Baselin
             scores = torch.cat([torch.zeros_like(scores), scores], dim=1)
         probabilities = scores.softmax(dim=1).float().numpy()  # (V, C)
     judgement = judge(probabilities, table.labels[table.held_out])
-    return Baseline(
-        judgement.accuracy, probabilities, judgement.roc, judgement.auc, judgement,
-        weights.detach().numpy(), biases.detach().numpy(),
-    )  # fmt: skip
+    return Baseline(probabilities, judgement, weights.detach().numpy(), biases.detach().numpy())

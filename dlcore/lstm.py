@@ -365,7 +365,7 @@ def evaluate(model: Reader, data: Opinions, positions: np.ndarray) -> Evaluation
     return judge_answers(predict(model, texts), lengths, data, positions)
 
 
-def load_bundled(language: str = "both") -> Reader:
+def load_bundled() -> Reader:
     """The reader that ships with the project, for both languages. See weights/README.md."""
     checkpoint = load_checkpoint(BUNDLED, topic="lstm")
     return restore(checkpoint.state, Config(**checkpoint.config))

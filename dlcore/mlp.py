@@ -3,8 +3,8 @@
 Each layer adds up its inputs in many ways and bends the sums (an activation function); without the
 bend any number of layers would be no more than one. How a network whose middle layers nobody tells
 what to do can learn is the discovery of backpropagation (Rumelhart, Hinton and Williams, "Learning
-representations by back-propagating errors", 1986). Look at `learn`: the whole of it, ten lines, no
-autograd (a test compares). Then at `BREAK`: five ways to make it fail.
+representations by back-propagating errors", 1986). Look at `backpropagate`: the whole of it, a
+dozen lines, no autograd (a test compares). Then at `BREAK`: five ways to make it fail.
 """
 
 import time
@@ -31,15 +31,15 @@ from dlcore.updates import Batches
 
 __all__ = [  # the tab asks this module for everything, also for what stands in others
     "BEST_ON_TUTORIAL", "BREAK", "MLP", "TUTORIAL", "Answers", "Baseline", "Config", "Finding",
-    "Health", "Judgement", "Picture", "Seeds", "Snapshot", "build", "diagnose", "edit", "job",
-    "judge", "load", "logistic", "predict", "restore", "seeds_job", "train",
+    "Health", "Judgement", "Picture", "Seeds", "Snapshot", "backpropagate", "build", "diagnose",
+    "edit", "job", "judge", "load", "logistic", "predict", "restore", "seeds_job", "train",
 ]  # fmt: skip
 
 MOST_LAYERS, MOST_UNITS = 6, 64
 LARGEST_EDIT = 1000.0
-Bend = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
+Activation = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
 # The function, and how an error passes back through it, told from its own output.
-ACTIVATIONS: dict[str, Bend] = {
+ACTIVATIONS: dict[str, Activation] = {
     "relu": (torch.relu, lambda error, out: error * (out > 0)),
     "tanh": (torch.tanh, lambda error, out: error * (1 - out * out)),
     "sigmoid": (torch.sigmoid, lambda error, out: error * out * (1 - out)),
@@ -151,11 +151,11 @@ class MLP(nn.Module):
 
     def answers(self, inputs: Tensor, masks: Sequence[Tensor] = ()) -> list[Tensor]:
         """As `trace`, from standardised rows. masks: what dropout multiplies each layer by."""
-        bend, _ = ACTIVATIONS[self.activation]
+        activate, _ = ACTIVATIONS[self.activation]
         *hidden, last = self.layers
         answers = [inputs]
         for i, layer in enumerate(hidden):
-            out = bend(F.linear(answers[-1], layer.weight, layer.bias))  # (N, units)
+            out = activate(F.linear(answers[-1], layer.weight, layer.bias))  # (N, units)
             answers.append(out * masks[i] if masks else out)
         answers.append(F.linear(answers[-1], last.weight, last.bias))  # (N, 1) or (N, C)
         return answers[1:]
@@ -173,11 +173,11 @@ def build(config: Config, table: Table) -> MLP:
         model.scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
     with torch.no_grad():
         for layer in model.layers:
-            begin(layer, config.init)
+            initialize(layer, config.init)
     return model
 
 
-def begin(layer: nn.Linear, how: str) -> None:
+def initialize(layer: nn.Linear, how: str) -> None:
     """First weights of a dense layer, from torch's random numbers."""
     weight, bias = layer.weight, layer.bias
     if how == "default":  # what nn.Linear did already
@@ -228,15 +228,18 @@ def load(config: Config, csv: str = "", target: str = "") -> Table:
 
 
 @torch.no_grad()
-def learn(model: MLP, inputs: Tensor, targets: Tensor, masks: Sequence[Tensor] = ()) -> None:
-    """Backpropagation: every weight's `.grad` becomes the slope of the batch's mean loss.
+def backpropagate(
+    model: MLP, inputs: Tensor, targets: Tensor, masks: Sequence[Tensor] = ()
+) -> None:
+    """Every weight's `.grad` becomes the slope of the batch's mean loss.
 
     inputs (B, D), standardised; targets (B, K): 0 or 1 for one score, else one 1 in each row.
     """
     _, back = ACTIVATIONS[model.activation]
     answers = [inputs, *model.answers(inputs, masks)]
-    chance = answers[-1].sigmoid() if targets.shape[1] == 1 else answers[-1].softmax(dim=1)
-    error = (chance - targets) / len(targets)  # (B, K): cross-entropy's slope at the scores
+    logits = answers[-1]  # (B, K)
+    predicted = logits.sigmoid() if targets.shape[1] == 1 else logits.softmax(dim=1)
+    error = (predicted - targets) / len(targets)  # (B, K): cross-entropy's slope at the logits
     for i, layer in reversed(list(enumerate(model.layers))):
         weight, bias, below = layer.weight, layer.bias, answers[i]
         weight.grad = torch.mm(error.T, below, out=weight.grad)  # (units, B) @ (B, inputs)
@@ -272,7 +275,7 @@ def train(
     vector, gradient = flatten(model)  # (P,), (P,): all weights, seen as one long row
     descent = Descent.unpack(start.optimizer if start else {}, config.optimizer, len(vector))
     # 1 for a weight, 0 for a bias: where a unit bends says nothing about how complex it is.
-    reined = torch.cat([torch.full((p.numel(),), p.ndim - 1.0) for p in model.parameters()])
+    penalized = torch.cat([torch.full((p.numel(),), p.ndim - 1.0) for p in model.parameters()])
     rows = torch.from_numpy(np.concatenate([table.train, table.held_out]))
     inputs = model.standardized(torch.from_numpy(table.features)[rows])  # (N, D)
     labels = torch.from_numpy(table.labels)[rows]  # (N,)
@@ -288,13 +291,13 @@ def train(
     while step < end:
         batch = batches.rows(step)
         shown, wanted = inputs[batch], targets[batch]  # (B, D), (B, K)
-        learn(model, shown, wanted, batches.masks(step, len(shown), units, config.dropout))
+        backpropagate(model, shown, wanted, batches.masks(step, len(shown), units, config.dropout))
         if config.l1:
-            gradient.addcmul_(reined, vector.sign(), value=config.l1)
+            gradient.addcmul_(penalized, vector.sign(), value=config.l1)
         if config.l2:
-            gradient.addcmul_(reined, vector, value=config.l2)
-        rate = rate_at(config.schedule, config.lr, step % length / length)
-        descent.step(vector, gradient, rate)
+            gradient.addcmul_(penalized, vector, value=config.l2)
+        lr = rate_at(config.schedule, config.lr, step % length / length)
+        descent.step(vector, gradient, lr)
         step += 1
 
         yield Progress(step, end, {"grad_norm": torch.linalg.vector_norm(gradient).item()})

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dlcore.descent import OPTIMIZERS, SCHEDULES, Descent, flatten, rate_at
-from dlcore.mlp import MLP, learn
+from dlcore.mlp import MLP, backpropagate
 
 
 @pytest.mark.parametrize("rule", OPTIMIZERS)
@@ -39,7 +39,7 @@ def test_flat_weights_are_windows_onto_the_network() -> None:
     vector, gradient = flatten(model)
     vector.fill_(0.5)
     assert all(bool((p == 0.5).all()) for p in model.parameters())
-    learn(model, torch.ones(4, 2), torch.ones(4, 1))
+    backpropagate(model, torch.ones(4, 2), torch.ones(4, 1))
     assert gradient.norm() > 0
     parts = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
     assert torch.equal(torch.cat(parts), gradient)

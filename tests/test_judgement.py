@@ -62,7 +62,7 @@ def test_calibration_by_hand() -> None:
 def test_the_baseline_is_scikit_learns(name: str) -> None:
     config = Config(dataset="csv" if name == "iris" else name)
     table = load(config, iris_csv(), "kind")
-    ours = logistic(table, config)
+    ours = logistic(table)
     scaler = StandardScaler().fit(table.features[table.train].astype(float))
     x = scaler.transform(table.features.astype(float))
     theirs = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000)
@@ -70,7 +70,7 @@ def test_the_baseline_is_scikit_learns(name: str) -> None:
     wanted = theirs.predict_proba(x[table.held_out])
     np.testing.assert_allclose(ours.probabilities, wanted, atol=1e-4)
     np.testing.assert_allclose(ours.weights, theirs.coef_, atol=1e-3)
-    assert ours.accuracy == theirs.score(x[table.held_out], table.labels[table.held_out])
+    assert ours.judgement.accuracy == theirs.score(x[table.held_out], table.labels[table.held_out])
 
 
 def test_no_hidden_layer_is_logistic_regression() -> None:

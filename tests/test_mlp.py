@@ -16,10 +16,10 @@ from dlcore.mlp import (
     ACTIVATIONS,
     MLP,
     Config,
+    backpropagate,
     build,
     edit,
     job,
-    learn,
     load,
     predict,
     restore,
@@ -55,7 +55,7 @@ def test_backpropagation_by_hand_is_autograds(activation: str, outputs: int, dro
     x, rows = torch.randn(20, 4), torch.randint(max(outputs, 2), (20,))
     masks = [(torch.rand(20, n) > 0.4) / 0.6 for n in (6, 5)] if dropout else []
     targets = rows[:, None].float() if outputs == 1 else F.one_hot(rows, 3).float()
-    learn(model, x, targets, masks)
+    backpropagate(model, x, targets, masks)
     logits = model.answers(x, masks)[-1]
     loss = (
         F.binary_cross_entropy_with_logits(logits[:, 0], rows.float())

@@ -122,7 +122,7 @@ def test_the_seed_decides_and_only_the_seed() -> None:
 @pytest.mark.parametrize("dataset", ["circles", "moons", "xor", "gaussians", "spiral"])
 def test_the_defaults_learn_every_shape(dataset: str) -> None:
     assert default_run(dataset)[-1].metrics["valid_accuracy"] >= 0.93
-    straight = logistic(load(Config(dataset=dataset))).accuracy
+    straight = logistic(load(Config(dataset=dataset))).judgement.accuracy
     if dataset in ("circles", "xor", "spiral"):
         assert straight < 0.75  # so it was the hidden layers that did it
 
@@ -135,8 +135,8 @@ def test_the_smallest_tables_do_not_break_it(dataset: str, share: float) -> None
     events, table = list(job(config)), load(config)
     answers = events[-1].snapshot.judged
     assert len(answers.labels) == len(table.held_out) == round(20 * (1 - share))
-    assert diagnose(events, events[-1].snapshot, config, table)
-    assert 0 <= logistic(table, config).accuracy <= 1
+    assert diagnose(events, events[-1].snapshot, table)
+    assert 0 <= logistic(table).judgement.accuracy <= 1
     assert judge(answers.probabilities, answers.labels).confusion.sum() == len(answers.labels)
 
 

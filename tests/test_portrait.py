@@ -105,7 +105,7 @@ def test_a_network_that_ran_away_can_still_be_looked_at(dataset: str, activation
     )  # fmt: skip
     events = list(job(config))
     snapshot, table = events[-1].snapshot, load(config)
-    assert diagnose(events, snapshot, config, table)[0].key == "rate"
+    assert diagnose(events, snapshot, table)[0].key == "rate"
     judged = judge(snapshot.judged.probabilities, snapshot.judged.labels)
     assert 0.3 < judged.accuracy < 0.7
     edit(snapshot, table, config, layer=0, unit=0, source=0, value=0.0)
