@@ -5,8 +5,7 @@ import { draw, palette } from "./sheets.js";
 
 const AWAY = 20; // pixels from the pointer to its picture; a finger hides more
 const AWAY_TOUCH = 44;
-const INSET = { full: 112, narrow: 88, compact: 56 };
-const NARROW = 460;
+const INSET = { share: 0.2, least: 56, usual: 88, most: 112 }; // of the plane's width
 
 export function overlayOf(view) {
   return {
@@ -77,7 +76,8 @@ function drawInset(view) {
   draw(canvas, shown.bytes, shown.width, shown.height, 1, palette("ink"));
   caption.textContent = shown.near ? say("near", { x: number(shown.near[0], 2), y: number(shown.near[1], 2) }) : "";
   caption.hidden = compact || !shown.near;
-  const size = INSET[compact ? "compact" : g.width < NARROW ? "narrow" : "full"];
+  const least = compact ? INSET.least : INSET.usual;
+  const size = Math.round(Math.max(least, Math.min(INSET.most, INSET.share * g.width)));
   canvas.style.width = `${size}px`;
   const away = view.touched ? AWAY_TOUCH : AWAY;
   const [x, y] = [g.x(at.x), g.y(at.y)];

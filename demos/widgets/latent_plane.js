@@ -7,7 +7,7 @@ import { drawPicture } from "./latent_picture.js";
 import { niceAxis } from "./scales.js";
 import { tiles } from "./sheets.js";
 
-const LARGEST = 620;
+const LARGEST = { full: 620, compact: 380 };
 const EDGE = { full: { left: 26, bottom: 20, top: 2, right: 2 }, compact: { left: 1, bottom: 1, top: 1, right: 1 } };
 const MODES = ["points", "both", "manifold"];
 let serial = 0;
@@ -99,8 +99,9 @@ function decoded(view, sheet) {
 /* ---- places: from the plane's units to pixels of the stage and back ---- */
 
 function layout(view) {
-  const edge = EDGE[view.compact ? "compact" : "full"];
-  const most = Math.min(view.host.props.largest ?? LARGEST, view.host.element.clientWidth);
+  const form = view.compact ? "compact" : "full";
+  const edge = EDGE[form];
+  const most = Math.min(view.host.props.largest ?? LARGEST[form], view.host.element.clientWidth);
   const side = Math.max(60, most - edge.left - edge.right);
   const { span } = view.frame;
   const scale = side / (2 * span);
