@@ -12,8 +12,6 @@ from demos.widgets.recording import recent
 
 Frame = dict[str, Any]
 
-MODES = ("points", "manifold", "both")
-
 
 class LatentPlane(Widget):
     """A square of the plane from -span to span, y upwards, with a hand on it.
