@@ -75,12 +75,12 @@ def remember_signatures() -> None:
     times before the first page, and hundreds for each one after.
     """
     for kind in _kinds(Block):
-        init: Any = inspect.unwrap(kind.__init__)
+        init: Any = inspect.unwrap(vars(kind).get("__init__", Block.__init__))
         init.__signature__ = inspect.signature(init)
 
 
-def _kinds(kind: type) -> Iterator[type]:
-    for narrower in kind.__subclasses__():
+def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
+    for narrower in type.__subclasses__(kind):
         yield narrower
         yield from _kinds(narrower)
 

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import gradio as gr
 import numpy as np
-from gradio.component_meta import updateable
+from gradio.component_meta import ComponentMeta, updateable
 
 STATIC_URL = "dl"  # where the app serves this folder, relative to the page
 FOLDER = Path(__file__).parent
 
 
-class _Quiet(type(gr.HTML)):  # type: ignore[misc]
+class _Quiet(ComponentMeta):
     """Makes component classes as Gradio does, without writing a .pyi file beside each of them.
 
     That file is for Gradio's own list of events, which no widget adds to, and costs 10 ms a class.
