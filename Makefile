@@ -30,7 +30,6 @@ lint: $(VENV)/.dev  ## style: ruff check and ruff format --check
 	$(VENV)/bin/ruff format --check .
 
 types: $(VENV)/.dev  ## type hints: mypy
-	@find demos -name '*.pyi' -delete  # Gradio writes them on import; mypy would believe them
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/.dev  ## tests without a browser
