@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from dlcore.faults import Fault
+
 PAD, UNKNOWN = 0, 1
 MOST_TOKENS = 200
 ROOT = 5  # letters
@@ -43,22 +45,18 @@ _SHORT = {
 }  # fmt: skip
 
 
-class TextError(ValueError):
-    """Text that cannot be read. `key` and `values` make a translated message:
+class TextError(Fault):
+    """Text that cannot be read.
 
-    "empty" (no word in it) or "long" (with `most`: how many words are read at most).
+    key: "empty" (no word in it) or "long" (with `most`: how many words are read at most).
     """
 
     def __init__(self, key: str, **values: object) -> None:
-        self.key, self.values = key, values
-        super().__init__({"empty": "there is no word to read"}.get(key, f"{key}: {values}"))
-
-    def __reduce__(self) -> tuple[object, ...]:  # exceptions with keywords do not pickle alone
-        return _text_error, (self.key, self.values)
-
-
-def _text_error(key: str, values: dict[str, object]) -> TextError:
-    return TextError(key, **values)
+        messages = {
+            "empty": "there is no word to read",
+            "long": f"more than {values.get('most')} words",
+        }
+        super().__init__(key, messages[key], **values)
 
 
 def bare(text: str) -> str:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dlcore.faults import Fault
+
 FOLDER = Path(__file__).parent / "opinions"
 LANGUAGES = ("vi", "en")
 TOPICS = ("courses", "books", "films", "food", "phones", "travel", "service")
@@ -37,24 +39,17 @@ _TEXT_NAMES = ("sentence", "text", "review", "comment", "content", "câu", "văn
 _LABEL_NAMES = ("label", "sentiment", "class", "target", "y", "nhãn", "cảm xúc")
 
 
-class OpinionError(ValueError):
-    """A CSV that cannot be used. `key` and `values` make a translated message:
+class OpinionError(Fault):
+    """A CSV that cannot be used.
 
-    "big" (most_mb), "rows" (most), "few" (found, least), "columns", "labels" (found: list of str),
-    "label" (row, value), "one_sided".
+    key: "big" (most_mb), "rows" (most), "few" (found, least), "columns", "labels" (found: list of
+    str), "label" (row, value), "one_sided".
     """
 
     def __init__(self, key: str, **values: object) -> None:
-        self.key, self.values = key, values
         told = ", ".join(f"{name} {value}" for name, value in values.items())
-        super().__init__(f"this table of opinions cannot be used: {key}" + (told and f" ({told})"))
-
-    def __reduce__(self) -> tuple[object, ...]:  # exceptions with keywords do not pickle alone
-        return _opinion_error, (self.key, self.values)
-
-
-def _opinion_error(key: str, values: dict[str, object]) -> OpinionError:
-    return OpinionError(key, **values)
+        message = f"this table of opinions cannot be used: {key}" + (told and f" ({told})")
+        super().__init__(key, message, **values)
 
 
 @dataclass(frozen=True)

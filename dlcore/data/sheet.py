@@ -10,7 +10,8 @@ import math
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
+
+from dlcore.faults import Fault
 
 MOST_BYTES = 5 * 2**20
 MOST_ROWS = 50_000
@@ -21,19 +22,8 @@ _LARGEST = 1e30  # float32 ends at 3e38, and squares of numbers must fit, too
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 
 
-class TableError(ValueError):
-    """A table that cannot be learnt from. `key` names the words for people, `values` fill them."""
-
-    def __init__(self, key: str, message: str, **values: Any) -> None:
-        super().__init__(message)
-        self.key, self.values = key, values
-
-    def __reduce__(self) -> tuple[Any, ...]:  # exceptions with keywords do not pickle by themselves
-        return _table_error, (self.key, str(self), self.values)
-
-
-def _table_error(key: str, message: str, values: dict[str, Any]) -> TableError:
-    return TableError(key, message, **values)
+class TableError(Fault):
+    """A table that cannot be learnt from."""
 
 
 @dataclass(frozen=True)
