@@ -34,8 +34,7 @@ def reading(
     trace = lstm_trace.trace(model, text, possible)
     free = lstm_trace.trace(model, text).probabilities.tolist() if possible else None
     effects = lstm_trace.effects(model, text, possible)
-    whole = float(trace.probabilities[-1])
-    surer = _log_odds(np.full(len(effects), whole)) - _log_odds(whole - effects)
+    surer = lstm_trace.moved_odds(float(trace.probabilities[-1]), effects)
     strip = token_strip(
         trace.tokens,
         scores=surer.tolist(),
@@ -48,12 +47,6 @@ def reading(
         editable=True,
     )
     return strip, inside(model, trace, possible)
-
-
-def _log_odds(probabilities: np.ndarray) -> np.ndarray:
-    """A scale on which even a sure answer still moves: 0.99 is as far from 0.9 as that from 0.5."""
-    p = probabilities.astype(np.float64).clip(1e-6, 1 - 1e-6)
-    return np.log(p / (1 - p))
 
 
 def answer(probability: float) -> dict[str, Any]:
@@ -131,14 +124,7 @@ def lengths(tests: Mapping[str, lstm.Evaluation]) -> dict[str, Any]:
 
 def gradients(measured: Mapping[str, lstm_trace.Reach]) -> dict[str, Any]:
     """How much of the gradient is left by distance, a curve for each kind of model."""
-    curves = {
-        kind: [
-            (k, float(norm / reach.norms[0]))
-            for k, norm in enumerate(reach.norms)
-            if reach.norms[0] > 0
-        ]
-        for kind, reach in measured.items()
-    }
+    curves = {kind: list(enumerate(reach.left.tolist())) for kind, reach in measured.items()}
     return line_chart(curves, x_label="distance", panels=[list(curves)])
 
 

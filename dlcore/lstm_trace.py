@@ -176,6 +176,17 @@ def effects(model: Reader, text: str, clamps: Mapping[str, float] | None = None)
     return (whole - np.array(without)).astype(np.float32)
 
 
+def moved_odds(answer: float, effects: np.ndarray) -> np.ndarray:
+    """`effects` (T,) on an answer in 0 … 1, told as what each word adds to its log-odds, (T,).
+
+    On that scale a sure answer still moves: 0.99 is as far from 0.9 as that is from 0.5.
+    """
+    p = np.stack([np.full(len(effects), answer), answer - effects]).astype(np.float64)  # (2, T)
+    p = p.clip(1e-6, 1 - 1e-6)
+    with_word, without = np.log(p / (1 - p))
+    return with_word - without
+
+
 @torch.no_grad()
 def _held(model: Reader, texts: Sequence[str], clamps: Mapping[str, float]) -> list[float]:
     """The answers to texts of equal length while gates are held."""
@@ -192,6 +203,11 @@ class Reach:
 
     norms: np.ndarray  # (K + 1,) float32: mean norm of d logit / d memory; [0] after the last word
     sentences: int
+
+    @property
+    def left(self) -> np.ndarray:
+        """(K + 1,): the share that is left, beginning with 1; empty if there never was any."""
+        return self.norms / self.norms[0] if self.norms[0] > 0 else self.norms[:0]
 
 
 def gradient_by_distance(
