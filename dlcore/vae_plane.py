@@ -132,15 +132,20 @@ class Watcher:
         self.labels = labels[:MOST_CODES].to(torch.uint8).numpy()
         self.plane: Plane | None = None
         self.pictured_at = self.kept_at = -float("inf")
+        self.pause = PICTURES_EVERY_S
 
     def look(self, step: int, *, last: bool) -> Snapshot | None:
         """A snapshot after `step`; None while the one before is fresh, unless it is the last."""
         now = time.monotonic()
-        if not last and now - self.pictured_at < PICTURES_EVERY_S:
+        if not last and now - self.pictured_at < self.pause:
             return None
         keep = last or now - self.kept_at >= STATE_EVERY_S
-        self.pictured_at, self.kept_at = now, now if keep else self.kept_at
-        return self.take(step, keep=keep)
+        snapshot = self.take(step, keep=keep)
+        self.pictured_at = time.monotonic()
+        self.kept_at = self.pictured_at if keep else self.kept_at
+        # On a slow or busy machine looking takes longer: never more than a tenth of the time.
+        self.pause = max(PICTURES_EVERY_S, 9 * (self.pictured_at - now))
+        return snapshot
 
     @torch.no_grad()
     def take(self, step: int, *, keep: bool) -> Snapshot:
