@@ -67,9 +67,7 @@ def _wire_exploring(tab: Layout) -> None:
     arrivals = [tab.tabs["explore"].select, *_arrival()]
     gr.on([tab.which.change, *arrivals], look, tab.asked, tab.shown, **_HIDDEN, **_STUDY)
     tab.random.click(guard(on.load_random), tab.overlay, [tab.pad, tab.overlay], **_HIDDEN)
-    tab.resample.click(guard(on.resample), tab.overlay, tab.overlay, **_HIDDEN).then(
-        guard(on.draw), tab.asked, drawn, **_HIDDEN
-    )
+    tab.resample.click(guard(on.resample), tab.asked, [tab.overlay, *drawn], **_HIDDEN)
     tab.dream.click(
         guard(on.dream),
         [tab.which, tab.own],
@@ -132,10 +130,10 @@ def _wire_comparison(tab: Layout) -> None:
         show_progress="hidden",
         **TOGETHER,
     )
+    # The last word comes the same way as those of the training, and so after them.
     tab.race_stop.click(
-        guard(comparison.stopped), None, [*buttons, tab.race_status], cancels=[running],
-        queue=False, **_HIDDEN,
-    )  # fmt: skip
+        None, None, None, cancels=[running], queue=False, api_visibility="private"
+    ).then(guard(comparison.stopped), None, [*buttons, tab.race_status], **_HIDDEN)
 
 
 def _checked(name: str, value: Any) -> Any:

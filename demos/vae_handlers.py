@@ -58,10 +58,11 @@ def dream(which: Any, own: Any) -> Any:
     return views.dreams(model_of(which, own), random.randrange(_SEEDS))
 
 
-def resample(overlay: Any) -> Overlay:
+def resample(pixels: Any, which: Any, own: Any, overlay: Any) -> tuple[Any, ...]:
     """Draw other samples from the posterior."""
     seen = changed(overlay)
-    return changed(seen, draws=(seen.draws + 1) % _SEEDS)
+    seen = changed(seen, draws=(seen.draws + 1) % _SEEDS)
+    return seen, *draw(pixels, which, own, seen)
 
 
 def load_random(overlay: Any) -> tuple[Any, Overlay]:

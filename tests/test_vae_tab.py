@@ -182,7 +182,7 @@ def test_a_drawing_is_taken_apart(own: Trained, image: Tensor) -> None:
 
 
 def test_other_samples_are_other_ones_of_the_same_cloud(own: Trained, image: Tensor) -> None:
-    first, second = Overlay(), on.resample(Overlay())
+    first, (second, *_) = Overlay(), on.resample("", "yours", own, Overlay())
     planes = [views.plane(own.model, overlay, image) for overlay in (first, first, second)]
     assert planes[0] == planes[1]
     assert planes[0]["samples"] != planes[2]["samples"]
