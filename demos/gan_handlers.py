@@ -20,7 +20,7 @@ from demos.widgets.status import status
 from dlcore import gan
 from dlcore.data.mnist import load_mnist
 from dlcore.gan_hand import Mover
-from dlcore.jobs import stream
+from dlcore.jobs import JobError, stream
 from dlcore.quality import Quality, assess, nearest, read
 
 JUDGED = 1_000  # pictures
@@ -100,9 +100,9 @@ class Handlers:
     def doubt(self, pixels: Any, which: Any, own: Any, digit: Any) -> tuple[Any, Any]:
         """What the discriminator says of a drawing, and where it looks."""
         image, asked = state.what_it_gets(pixels), state.digit_of(digit)
-        pair = state.pair(which, own)
         if image is None:
             return None, None
+        pair = state.pair(which, own)
         if pair.conditional and asked == state.ANY:  # it wants to be told what it looks at
             asked = int(read((image[None] * 255).round().byte())[0][0])
         return views.doubts(pair, image, asked)
@@ -170,6 +170,8 @@ class Judging:
                     self.result = event.snapshot
         finally:
             running.close()
+        if not hasattr(self, "result"):
+            raise JobError("the judge was stopped before he could answer")
         if self.real:
             _known.append(self.result)
 

@@ -134,7 +134,7 @@ class Layout:
     def _variants(self) -> None:
         self.race_steps = localise(
             gr.Slider(
-                SHORTEST_RACE, LONGEST_RACE, value=300, step=50, interactive=True,
+                SHORTEST_RACE, LONGEST_RACE, value=300, step=20, interactive=True,
                 elem_id="gan-race-steps",
             ),
             label="gan.variants.steps",

@@ -122,7 +122,7 @@ def test_steps_by_hand_are_told_part_by_part(shared: Page) -> None:
 
 def test_five_variants_train_and_are_judged(shared: Page) -> None:
     section(shared, "variants")
-    shared.locator("#gan-race-steps input[type=number]").fill("50")
+    shared.locator("#gan-race-steps input[type=number]").fill("20")
     shared.keyboard.press("Tab")
     shared.locator("#gan-race").click()
     expect(shared.locator("#gan-race-notes li")).to_have_count(5, timeout=TRAINING_MS)
@@ -130,7 +130,7 @@ def test_five_variants_train_and_are_judged(shared: Page) -> None:
     for name in gan.VARIANTS:
         expect(pictures(shared, f"lane-{name}")).to_have_count(25)
     expect(shared.locator("#gan-race-bars .row")).to_have_count(5)
-    expect(shared.locator("#gan-race-notes li").first).to_contain_text("50 steps")
+    expect(shared.locator("#gan-race-notes li").first).to_contain_text("20 steps")
 
 
 def test_a_race_stops_where_it_is(shared: Page) -> None:
@@ -227,7 +227,6 @@ def test_on_a_phone_everything_fits(visit: Visit) -> None:
     page = visit("?tab=gan&which=conditional&steps=100&digit=nonsense", **PHONE)
     expect(pictures(page, "samples")).to_have_count(64)
     expect(page.locator("#gan-which input[value=conditional]")).to_be_checked()
-    expect(page.locator(f"#gan-digit input[value='{-1}']")).to_be_checked()
     for name in ("train", "hand", "variants", "judge", "play", "break"):
         button = page.locator(f"#gan-section-{name}-button")
         if not button.is_visible():  # those that do not fit are behind the dots
@@ -239,3 +238,5 @@ def test_on_a_phone_everything_fits(visit: Visit) -> None:
         page.locator(f"#gan-section-{name}[role=tabpanel]").wait_for()
         wait_idle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        if name == "play":
+            expect(page.locator("#gan-digit input[value='-1']")).to_be_checked()
