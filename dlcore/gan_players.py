@@ -54,10 +54,11 @@ class Players:
         if self.average is None:
             return
         share = 1 - min(self.keeps, self.steps / (self.steps + 9))
-        now = self.gan.generator
-        torch._foreach_lerp_(list(self.average.parameters()), list(now.parameters()), share)
-        for mine, its in zip(self.average.buffers(), now.buffers(), strict=True):
-            mine.copy_(its)
+        mine, its = (
+            [value for value in network.state_dict().values() if value.is_floating_point()]
+            for network in (self.average, self.gan.generator)
+        )  # weights, and what BatchNorm knows of the units' means and deviations
+        torch._foreach_lerp_(mine, its, share)
 
     @property
     def artist(self) -> nn.Module:
