@@ -96,10 +96,7 @@ def measure(model: vae.VAE) -> Measure:
 
 def show(kind: Any) -> list[Any]:
     """The bundled ones of this comparison: their planes. Their numbers take longer: `count`."""
-    planes = [
-        gr.update(value=views.cell(bundled(e.file), e.name) if e.file else _absent(e), visible=True)
-        for e in entries_of(kind)
-    ]
+    planes = [gr.update(value=_cell(entry), visible=True) for entry in entries_of(kind)]
     return [status("idle"), *_padded(planes), *_numbers({})]
 
 
@@ -107,9 +104,17 @@ def count(kind: Any) -> Iterator[list[Any]]:
     """The numbers of the bundled ones, as they come."""
     found: dict[str, Measure] = {}
     for entry in entries_of(kind):
-        if entry.file:
+        if _is_there(entry):
             found[entry.name] = _shipped(entry.file)
             yield _numbers(found)
+
+
+def _is_there(entry: Entry) -> bool:
+    return bool(entry.file) and vae.bundled(entry.file).is_file()
+
+
+def _cell(entry: Entry) -> dict[str, Any]:
+    return views.cell(bundled(entry.file), entry.name) if _is_there(entry) else _absent(entry)
 
 
 def _absent(entry: Entry) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def bundled(name: str) -> vae.VAE:
     try:
         return vae.load_bundled(name)
     except OSError as error:
-        raise UserError("vae.errors.no_bundled", file=f"vae-{name}.safetensors") from error
+        raise UserError("vae.errors.no_bundled", file=vae.bundled(name).name) from error
 
 
 def trained(run: Run) -> Trained | None:

@@ -177,7 +177,8 @@ def live(run: Run) -> Value:
 
     frames = _recorded(run, "plane", _moment)
     labels = run.snapshot.labels if run.snapshot is not None else np.zeros(0, np.uint8)
-    return latent_plane(run.id, labels, frames, axes=_axes(run.config.latent_dim))
+    value = latent_plane(run.id, labels, frames, axes=_axes(run.config.latent_dim))
+    return {**value, **_fresh(run)}
 
 
 def _moment(snapshot: vae.Snapshot) -> Value:
@@ -195,7 +196,16 @@ def pairs(run: Run) -> Value:
             return None
         return sheet(snapshot.pairs.reshape(-1, 28, 28), columns=PAIRS)
 
-    return {"run": run.id, "frames": _recorded(run, "pairs", frame)}
+    return {"run": run.id, "frames": _recorded(run, "pairs", frame), **_fresh(run)}
+
+
+def _fresh(run: Run) -> Value:
+    """What makes a value differ from the one before it, with a new frame or without.
+
+    The page is sent differences. After an update in which a picture was left out, as one that did
+    not change is, there is nothing to differ from, and all its frames would be sent once more.
+    """
+    return {"at": run.latest.step}
 
 
 def _recorded(run: Run, name: str, make: Callable[[Any], Value | None]) -> list[Value]:
