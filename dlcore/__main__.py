@@ -87,6 +87,11 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     bench.add_argument("--list", action="store_true", help="say which rows there are")
     bench.add_argument("--repeat", type=int, help="how often each thing is measured")
     bench.add_argument(
+        "--parzen",
+        action="store_true",
+        help="gan: the log-likelihood that Goodfellow et al. reported instead",
+    )
+    bench.add_argument(
         "--iwae",
         action="store_true",
         help="of the row vae: its importance-weighted bound, which takes many minutes",
