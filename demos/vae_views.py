@@ -28,7 +28,7 @@ POINTS = 2_000  # test images on a plane that is not being trained
 _FINE = 20  # decoded places along each side of such a plane
 # Six hundred of these, and the points and curves beside them, are two minutes of training: they
 # shall stay below 5 MB.
-_MOMENT_BYTES, _PLANE_BYTES = 3_500, 30_000
+_MOMENT_BYTES, _PLANE_BYTES = 2_600, 30_000
 TERMS = ("reconstruction", "kl", "loss")
 
 Value = dict[str, Any]
