@@ -63,14 +63,14 @@ def entries_of(kind: object) -> tuple[Entry, ...]:
     return COMPARES[kind]
 
 
-def epochs_of(value: object) -> int:
+def epochs_of(value: Any) -> int:
     """How long each model learns. Raises SettingError."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 1 <= value <= MOST_EPOCHS or value != int(value):  # type: ignore[operator]
+    if not number or not 1 <= value <= MOST_EPOCHS or value != int(value):
         error = SettingError("epochs", value, low=1, high=MOST_EPOCHS)
         error.label = "vae.race_epochs"
         raise error
-    return int(value)  # type: ignore[call-overload]
+    return int(value)
 
 
 # --- Bundled models ------------------------------------------------------------------------------

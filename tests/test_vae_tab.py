@@ -44,8 +44,7 @@ from dlcore.data.mnist import load_mnist
 from dlcore.progress import Progress
 from dlcore.quality import read
 from dlcore.settings import SettingError
-from dlcore.vae_holes import count_holes
-from dlcore.vae_plane import Plane, Watcher
+from dlcore.vae_plane import Watcher
 
 TINY = vae.Config(hidden="256,128", epochs=1, train_share=0.01, batch_size=50, precision="float32")
 MOST_SENT = 5_000_000  # bytes in two minutes of training
@@ -131,6 +130,7 @@ def test_what_is_drawn_under_the_pointer_is_decoded_there(own: Trained) -> None:
     place = torch.tensor([[0.7, -0.2]]) * view.span
     expected = own.model.decode(view.plane.to_latent(place))[0]
     assert np.abs(pixels(value["picture"]) / 255 - expected.numpy()).max() < 0.51 / 255
+    assert overlay.pointer is not None
     assert value["pointer"] == {"x": overlay.pointer[0], "y": overlay.pointer[1]}
     assert len(json.dumps(value)) < 1_300  # it is sent whenever the hand moves
 
@@ -146,6 +146,7 @@ def test_a_path_begins_and_ends_where_it_was_drawn(own: Trained) -> None:
     overlay, plane, steps = on.follow("yours", own, Overlay(), event)
     shown = pixels(steps["images"])
     assert len(shown) == STEPS and plane["path"] == [[-1.0, 0.5], [1.0, 1.0]]
+    assert overlay.path is not None
     for place, picture in zip(overlay.path, (shown[0], shown[-1]), strict=True):
         expected = vae.pictures(own.model, views.view_of(own.model).codes([place]))[0]
         assert np.abs(picture / 255 - expected.numpy()).max() < 0.51 / 255
@@ -328,41 +329,6 @@ def test_only_the_comparisons_on_offer_are_made(kind: Any) -> None:
         show(kind)
     with pytest.raises(UserError):
         next(count(kind))
-
-
-class Faithful:
-    """A coder whose picture says where it was decoded: nothing is lost."""
-
-    def decode(self, z: Tensor) -> Tensor:
-        pictures = torch.zeros(len(z), 28, 28)
-        pictures[:, 0, :2] = (z + 4) / 8
-        return pictures
-
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return images[:, 0, :2] / 255 * 8 - 4, torch.zeros(len(images), 2)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return {}
-
-
-class Silent(Faithful):
-    """One that says nothing about its pictures."""
-
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.zeros(len(images), 2), torch.zeros(len(images), 2)
-
-
-def test_holes_are_places_without_digits_and_without_a_way_back() -> None:
-    plane = Plane(np.zeros(2, np.float32), np.eye(2, dtype=np.float32))
-    middle = torch.zeros(1, 2)
-    whole = count_holes(Faithful(), plane, middle, span=4)
-    silent = count_holes(Silent(), plane, middle, span=4)
-    assert whole.found_again == 1.0
-    # a circle with a tenth of the plane's width as its radius
-    circle = np.pi * 0.1**2
-    assert silent.found_again == pytest.approx(circle, abs=0.01) == silent.lived_in
-    everywhere = torch.cartesian_prod(*[torch.linspace(-4, 4, 20)] * 2)
-    assert count_holes(Silent(), plane, everywhere, span=4).lived_in == 1.0
 
 
 # The run as a script

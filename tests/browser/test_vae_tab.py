@@ -5,6 +5,7 @@ Most tests share one page.
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -81,6 +82,10 @@ def ink(picture: Locator) -> np.ndarray:
     return (247 - pixels) / (247 - 20) * 255
 
 
+def shows(picture: Locator, wanted: np.ndarray) -> bool:
+    return bool(np.abs(ink(picture) - wanted).mean() < 3)
+
+
 def eventually(page: Page, holds: Callable[[], bool]) -> None:
     """Wait for what a busy server will answer in a while."""
     for _ in range(60):
@@ -106,8 +111,7 @@ def test_a_visitor_finds_a_plane_and_points_into_it(shared: Page, bundled: vae.V
     for at in ((0.6, 0.4), (0.2, 0.8)):
         point(shared, *at)
         [expected] = vae.pictures(bundled, view.plane.to_latent(torch.tensor([place(shared)])))
-        wanted = 255 * expected.numpy()
-        eventually(shared, lambda wanted=wanted: np.abs(ink(inset) - wanted).mean() < 3)
+        eventually(shared, partial(shows, inset, 255 * expected.numpy()))
 
 
 def test_a_path_is_walked_and_read(shared: Page) -> None:
