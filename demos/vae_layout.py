@@ -58,7 +58,7 @@ class Layout:
         with gr.Row(elem_id="vae-top"):
             with gr.Column(scale=7, min_width=320):
                 self.plane = LatentPlane(texts=_PICTURES, title="explored", elem_id="vae-plane")
-                self.steps = _grid("steps", "no_path", columns=10, largest=72)
+                self.steps = _grid("steps", "no_path", columns=10, smallest=48, largest=72)
             with gr.Column(scale=5, min_width=300):
                 self.which = localise(
                     gr.Radio(list(WHICH), value=WHICH[0], interactive=True, elem_id="vae-which"),
