@@ -4,6 +4,8 @@ An eleventh topic is tested by being in TABS; nothing here names a topic.
 """
 
 import ast
+import dataclasses
+import importlib
 import json
 import math
 import re
@@ -196,15 +198,13 @@ def as_on_the_page(config: dict[str, Any], endpoint: dict[str, Any]) -> list[Any
     return [values[number] for number in endpoint["inputs"]]
 
 
-def lasting(config: dict[str, Any], endpoint: dict[str, Any]) -> list[Any]:
+def lasting(config: dict[str, Any], endpoint: dict[str, Any], topic: str) -> list[Any]:
     """As on the page, but with as many epochs as there may be: time enough to press Stop."""
-    most = {
-        block["id"]: block["props"]["maximum"]
-        for block in config["components"]
-        if str(block["props"].get("elem_id")).endswith("-epochs")
-    }
+    fields = dataclasses.fields(importlib.import_module(f"dlcore.{topic}").Config)
+    most = {f"{topic}-epochs": f.metadata["high"] for f in fields if f.name == "epochs"}
+    ids = {block["id"]: block["props"].get("elem_id") for block in config["components"]}
     values = zip(endpoint["inputs"], as_on_the_page(config, endpoint), strict=True)
-    return [most.get(number, value) for number, value in values]
+    return [most.get(ids[number], value) for number, value in values]
 
 
 @pytest.mark.parametrize("topic", TABS)
@@ -215,7 +215,7 @@ def test_a_training_streams_and_stops(server: Server, topic: str) -> None:
         train = named(config)[f"{topic}_train"]
         stop = named(config).get(f"{topic}_stop")
         generated, told = 0, math.inf
-        data = (lasting if stop else as_on_the_page)(config, train)
+        data = lasting(config, train, topic) if stop else as_on_the_page(config, train)
         with visitor.listen(train["id"], data) as events:
             for event in events:
                 generated += event["msg"] == "process_generating"
