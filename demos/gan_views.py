@@ -209,7 +209,7 @@ def lane(run: Run) -> Value:
 
 def ranking(found: Mapping[str, tuple[Run, Quality]]) -> tuple[Value, Value]:
     """How far each variant's pictures are from real ones, and its other numbers in words."""
-    distances = {"frechet": [quality.frechet for _, quality in found.values()]}
+    distances = {"frechet": [round(quality.frechet, 1) for _, quality in found.values()]}
     lines = []
     for name, (run, quality) in found.items():
         values = {
