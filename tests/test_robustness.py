@@ -209,7 +209,7 @@ def test_an_untouched_page_is_answered(spoiler: Spoiler, config: dict[str, Any])
 
 
 def test_spoilt_values_get_a_message(spoiler: Spoiler, config: dict[str, Any]) -> None:
-    """Two kinds of nonsense to every input of every handler: all kinds, and their values, in turn."""
+    """Two kinds of nonsense to every input of every handler, kinds and their values in turn."""
     turns = {attack: itertools.cycle(values) for attack, values in ATTACKS.items()}
     kinds = itertools.cycle(ATTACKS)
 

@@ -73,7 +73,12 @@ class CodePanel:
         quiet: dict[str, Any] = {
             "show_progress": "hidden", "api_visibility": "private", "queue": False
         }  # fmt: skip
-        panel.expand(guard(self._unfolded, names=form.names), form.components, [self.source, self.machine], **quiet)
+        panel.expand(
+            guard(self._unfolded, names=form.names),
+            form.components,
+            [self.source, self.machine],
+            **quiet,
+        )
         gr.on(
             [component.change for component in form.components],
             guard(self._describe, names=form.names),
@@ -108,9 +113,7 @@ class CodePanel:
             api_name=f"{topic}_download_{name}",
             api_description=f"The last run of the tab {topic} as a file: {name}.",
             show_progress="hidden",
-        ).success(
-            None, None, None, js=_CLICK.format(id=f"{topic}-file"), api_visibility="private"
-        )
+        ).success(None, None, None, js=_CLICK.format(id=f"{topic}-file"), api_visibility="private")
 
     def _script(self, record: Run | None, *values: Any) -> str:
         run = record if isinstance(record, Run) else None

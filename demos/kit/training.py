@@ -75,8 +75,8 @@ class TrainingPanel:
     form: the settings; job: a generator function of dlcore, Config -> Iterator[Progress].
     extras: further inputs of Train; prepare(config, *their values): the job's arguments.
     panels: which curves share a chart, as [["loss", "test_loss"], ["accuracy"]].
-    tell_every_s: how often the page hears of a run. Drawing takes a browser 20 ms each time, without
-    a graphics card from the very cores that train: oftener only for a picture that moves.
+    tell_every_s: how often the page hears of a run. Drawing takes a browser 20 ms each time,
+    without a graphics card from the very cores that train: oftener only for a picture that moves.
 
     state: what the tab keeps of the last finished run (see `connect`); None before the first.
     record: the Run itself, for downloads. earlier: charts of former runs. All are gr.State.

@@ -12,7 +12,7 @@ _KINDS = {tokenize.STRING: "string", tokenize.NUMBER: "number", tokenize.COMMENT
 
 
 class Source(Widget):
-    """value = {"parts": [source(name, code), …]}: one part is read at a time, chosen by its name."""
+    """value = {"parts": [source(name, code), …]}: one is read at a time, chosen by its name."""
 
     script: ClassVar[str] = "source"
 
