@@ -224,7 +224,7 @@ def test_the_generators_step_leaves_the_discriminator_alone(tiny: Mnist) -> None
 
 def test_training_is_the_loop_of_the_textbook(tiny: Mnist) -> None:
     """Written as PyTorch's own DCGAN example does it: two backward passes for D, then one for G."""
-    config = settings("tutorial", r1=0.0, average=0.0, schedule="constant")
+    config = settings("tutorial", r1=0.0, average=0.0)
     events = run(tiny, config)
 
     players, deck = gan.build(config).train(), Deck(tiny, config)
@@ -355,6 +355,16 @@ def test_the_average_follows_as_it_should(tiny: Mnist) -> None:
     # BatchNorm's means, too: those of one moment do not fit the weights of many.
     torch.testing.assert_close(players.average.layers[1].running_mean[:1], average[0, :1],
                                rtol=0.01, atol=0.01)  # fmt: skip
+
+
+def test_a_shrinking_rate_reaches_both_players(tiny: Mnist) -> None:
+    config = settings("tutorial", schedule="cosine", lr_d=2e-3)
+    players = Players.ready(gan.build(config), config)
+    deck = Deck(tiny, config)
+    for step, share in ((0, 1.0), (4, 0.5)):  # of 8
+        gan.play(players, deck, step, config)
+        assert players.optimizer_d.param_groups[0]["lr"] == pytest.approx(2e-3 * share)
+        assert players.optimizer_g.param_groups[0]["lr"] == pytest.approx(1e-3 * share)
 
 
 def test_one_digit_only_and_a_part_of_the_data() -> None:
