@@ -176,6 +176,18 @@ def test_the_language_switch_keeps_the_drawing(shared: Page) -> None:
     switch_language(shared, "en")
 
 
+def take_away(shared: Page) -> None:
+    """The run as files."""
+    shared.locator("#vae-code button.label-wrap").first.click()
+    expect(shared.locator("#vae-source")).to_contain_text("reparameterize")
+    sizes = {}
+    for name in ("script", "weights", "csv"):
+        with shared.expect_download(timeout=TRAINING_MS) as download:
+            shared.locator(f"#vae-download-{name}").click()
+        sizes[name] = download.value.path().stat().st_size
+    assert min(sizes.values()) > 200 and sizes["weights"] > 1_000_000, sizes
+
+
 def test_training_forms_a_plane_that_can_be_scrubbed_and_explored(shared: Page) -> None:
     section(shared, "vae", "train")
     shared.locator("#vae-epochs input[type=number]").fill("40")
@@ -195,28 +207,18 @@ def test_training_forms_a_plane_that_can_be_scrubbed_and_explored(shared: Page) 
     point(shared, 0.5, 0.5)
     expect(shared.locator("#vae-plane .inset canvas")).to_be_visible()
     assert len(costs(shared)) == 3
-
-
-def test_a_run_can_be_taken_away(shared: Page) -> None:
-    shared.locator("#vae-code button.label-wrap").first.click()
-    expect(shared.locator("#vae-source")).to_contain_text("reparameterize")
-    sizes = {}
-    for name in ("script", "weights", "csv"):
-        with shared.expect_download(timeout=TRAINING_MS) as download:
-            shared.locator(f"#vae-download-{name}").click()
-        sizes[name] = download.value.path().stat().st_size
-    assert min(sizes.values()) > 200 and sizes["weights"] > 1_000_000, sizes
+    take_away(shared)
 
 
 def test_bundled_models_are_compared(shared: Page) -> None:
     section(shared, "vae", "compare")
-    cells = shared.locator("[id^=vae-cell-]:visible .stage")
-    expect(cells).to_have_count(2)
+    expect(shared.locator("[id^=vae-cell-]:visible")).to_have_count(2)
     shared.locator("#vae-compare input[value=beta]").check(force=True)
-    expect(cells).to_have_count(len(vae.BETAS))
-    expect(shared.locator("#vae-measured .label")).to_have_count(len(vae.BETAS))
+    expect(shared.locator("[id^=vae-cell-]:visible .title")).to_have_count(len(vae.BETAS))
+    shipped = [beta for beta in vae.BETAS if vae.bundled(f"beta={beta:g}").is_file()]
+    expect(shared.locator("[id^=vae-cell-] .stage:visible")).to_have_count(len(shipped))
     told = shared.locator("#vae-measured .values span")
-    expect(told).to_have_count(3 * len(vae.BETAS), timeout=TRAINING_MS)
+    expect(told).to_have_count(3 * len(shipped), timeout=TRAINING_MS)
     values = [number(text) for text in told.all_inner_texts()]
     table = np.array(values).reshape(-1, 3)
     assert np.allclose(table[:, 0] + table[:, 1], table[:, 2], atol=0.11)
