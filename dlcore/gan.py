@@ -31,7 +31,7 @@ from dlcore.gan_networks import (
     ConvGenerator,
     Discriminator,
     Generator,
-    to_bytes,
+    to_stored,
 )
 from dlcore.gan_play import directions, interpolate, saliency, score
 from dlcore.gan_players import Players, networks, pack, unpack
@@ -329,7 +329,7 @@ def sample(generator: nn.Module, noise: Tensor, labels: Tensor | None = None) ->
     with torch.no_grad():
         images = generator(noise, labels)
     generator.train(training)
-    return to_bytes(images)
+    return to_stored(images)
 
 
 def load_bundled(name: str = "tutorial") -> GAN:

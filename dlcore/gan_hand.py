@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from dlcore.data.mnist import Mnist
 from dlcore.gan import Config, Snapshot, build, fixed_samples, generate, play
 from dlcore.gan_deck import Batch, Deck, either
-from dlcore.gan_networks import to_bytes
+from dlcore.gan_networks import to_stored
 from dlcore.gan_players import Players, pack, unpack
 
 Mover = Literal["d", "g", "both"]
@@ -107,9 +107,9 @@ def hand_step(
         step=step,
         noise=batch.noise.numpy(),
         labels=None if batch.labels is None else batch.labels.numpy(),
-        real=to_bytes(batch.real).numpy(),
-        fakes=to_bytes(fakes).numpy(),
-        fakes_after=to_bytes(fakes_after).numpy(),
+        real=to_stored(batch.real).numpy(),
+        fakes=to_stored(fakes).numpy(),
+        fakes_after=to_stored(fakes_after).numpy(),
         real_before=real_before,
         fake_before=fake_before,
         real_after=real_after,

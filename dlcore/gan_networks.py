@@ -117,6 +117,6 @@ def to_signed(images: Tensor) -> Tensor:
     return images.float().div_(127.5).sub_(1)
 
 
-def to_bytes(images: Tensor) -> Tensor:
+def to_stored(images: Tensor) -> Tensor:
     """Pictures in [-1, 1] as they are stored and shown: uint8, 255 ink."""
     return images.add(1).mul(127.5).round().clamp(0, 255).byte()

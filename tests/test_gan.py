@@ -18,7 +18,7 @@ from dlcore.checkpoint import save
 from dlcore.data.mnist import Mnist, load_mnist
 from dlcore.gan_deck import Deck
 from dlcore.gan_hand import HandStep, hand_step, opening
-from dlcore.gan_networks import to_bytes, to_signed
+from dlcore.gan_networks import to_signed, to_stored
 from dlcore.gan_players import Players
 from dlcore.progress import Progress
 from dlcore.quality import Quality
@@ -187,7 +187,7 @@ def test_pictures_survive_the_way_there_and_back() -> None:
     images = torch.arange(256, dtype=torch.uint8).view(1, 16, 16)
     signed = to_signed(images)
     assert (signed.min(), signed.max()) == (-1, 1)
-    assert torch.equal(to_bytes(signed), images)
+    assert torch.equal(to_stored(signed), images)
 
 
 # --- The steps -----------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from dlcore.bench.race import Race
 from dlcore.data.mnist import Mnist, load_mnist
 from dlcore.device import best_dtype, threads
 from dlcore.gan import TUTORIAL, Config, build, load_bundled, networks, restore, sample, train
-from dlcore.gan_networks import to_bytes
+from dlcore.gan_networks import to_stored
 from dlcore.quality import Quality, assess
 
 GOAL, GOAL_MS = 4.0, 15.0
@@ -105,7 +105,7 @@ def measure(repeat: int) -> None:
         second, _ = epoch(data, seed)
         mine = judged(sample(generator, noise)).frechet
         with torch.no_grad():
-            its = judged(to_bytes(other(noise)[:, 0])).frechet
+            its = judged(to_stored(other(noise)[:, 0])).frechet
         print(
             f"run {seed + 1}: ours {first:.1f} s, {second:.1f} s, Fréchet {mine:.1f}; "
             f"plain {slow:.1f} s, Fréchet {its:.1f}",
