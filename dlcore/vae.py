@@ -49,6 +49,9 @@ class Config(Settings):
     sigma: float = setting(0.2, low=0.05, high=1.0)  # about the error two dimensions leave
     # Above 1 the clouds must keep to the normal more than the bound asks (Higgins et al., 2017).
     beta: float = setting(1.0, low=0.0, high=20.0)
+    # Share of the training in which beta grows to its value. At first a code is of little use and
+    # costs much: without this, many of twenty numbers are given up for good (Bowman et al., 2016).
+    warm_up: float = setting(0.0, low=0.0, high=1.0)
     # "elbo": both terms summed over what they are made of. "tutorial": the picture's term averaged
     # over its pixels, and so 784 times too small beside the other.
     reduction: str = setting("elbo", choices=("elbo", "tutorial"))
@@ -196,8 +199,9 @@ def train(model: VAE, data: Mnist, config: Config) -> Iterator[Progress]:
                 pixels = pixels.bernoulli(generator=rng)
             with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
                 reconstruction, kl = model.losses(pixels, rng, dropout=config.dropout)
-            loss = objective(reconstruction, kl, config)
-            optimizer.param_groups[0]["lr"] = rate_at(config.schedule, config.lr, step / total)
+            done = step / total
+            loss = objective(reconstruction, kl, config, done)
+            optimizer.param_groups[0]["lr"] = rate_at(config.schedule, config.lr, done)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -211,11 +215,15 @@ def train(model: VAE, data: Mnist, config: Config) -> Iterator[Progress]:
             yield Progress(step, total, metrics, watcher.look(step, last=step == total))
 
 
-def objective(reconstruction: Tensor, kl: Tensor, config: Config) -> Tensor:
-    """What is minimised: the mean over a batch of both terms (B,), weighed as the settings say."""
+def objective(reconstruction: Tensor, kl: Tensor, config: Config, done: float = 1.0) -> Tensor:
+    """What is minimised: the mean over a batch of both terms (B,), weighed as the settings say.
+
+    done: how much of the training is over, from 0 to 1.
+    """
     if config.reduction == "tutorial":
         reconstruction = reconstruction / PIXELS  # a mean over pixels, beside a sum over codes
-    return (reconstruction + config.beta * kl).mean()
+    beta = config.beta * min(1.0, done / config.warm_up if config.warm_up else 1.0)
+    return (reconstruction + beta * kl).mean()
 
 
 def _number_format(precision: str) -> torch.dtype:
