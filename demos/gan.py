@@ -137,9 +137,15 @@ def _wire_play(tab: Layout, on: Handlers) -> None:
         **_STUDY,
     )
     tab.tabs["play"].select(play, tab.asked, tab.shown, **_HIDDEN, **_STUDY)
+    names = ["digit", *(f"direction_{n}" for n, _ in enumerate(tab.sliders, start=1))]
     for event, handler in ((tab.draw_more.click, on.others), (tab.table.pick, on.picked)):
-        event(guard(handler), tab.look, tab.look, trigger_mode="multiple", **_HIDDEN).then(
-            play, tab.asked, tab.shown, **_HIDDEN, **_STUDY
+        # One at a time and all in one go: clicks that come faster than answers all count, in order.
+        event(
+            guard(handler, names=names),
+            tab.asked,
+            [tab.look, *tab.shown],
+            trigger_mode="multiple",
+            **_HIDDEN,
         )
     tab.back.click(guard(on.straight), None, tab.sliders, **_HIDDEN)
     doubt = guard(on.doubt)

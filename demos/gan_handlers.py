@@ -85,13 +85,19 @@ class Handlers:
         asked = state.digit_of(digit), state.amounts_of(amounts)
         return views.play(state.pair(which, own), state.look_of(look), *asked)
 
-    def others(self, look: Any) -> state.Look:
+    def others(self, which: Any, own: Any, look: Any, *asked: Any) -> tuple[Any, ...]:
         """Other noises on the table."""
-        return dataclasses.replace(state.look_of(look), draws=state.look_of(look).draws + 1)
+        look = state.look_of(look)
+        look = dataclasses.replace(look, draws=look.draws + 1)
+        return look, *self.play(which, own, look, *asked)
 
-    def picked(self, look: Any, event: gr.EventData) -> state.Look:
+    def picked(
+        self, event: gr.EventData, which: Any, own: Any, look: Any, *asked: Any
+    ) -> tuple[Any, ...]:
         """A picture on the table becomes an end of the walk."""
-        return state.look_of(look).picked(state.whole(state.sent(event), "index", state.DRAWN))
+        index = state.whole(state.sent(event), "index", state.DRAWN)
+        look = state.look_of(look).picked(index)
+        return look, *self.play(which, own, look, *asked)
 
     def straight(self) -> list[float]:
         """The steered picture as it was."""
