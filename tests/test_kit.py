@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from demos.kit.errors import UserError, guard, translated
@@ -120,6 +121,16 @@ def test_kept_results_belong_to_one_browser_and_grow_old():
     brief.introduce(page(), A)
     brief.put(page(), "cnn", "model")
     assert brief.get(page(), "cnn") is None
+
+
+def test_the_oldest_results_go_when_together_they_take_too_much():
+    keeper = Keeper(most_bytes=2_500_000)
+    keeper.introduce(page("mine"), A)
+    for topic in ("cnn", "gan", "vae"):
+        keeper.put(page("mine"), topic, {"state": np.zeros(250_000, dtype=np.float32)})
+    assert keeper.get(page("mine"), "cnn") is None
+    assert keeper.get(page("mine"), "gan") is not None
+    assert keeper.get(page("mine"), "vae") is not None
 
 
 @pytest.mark.parametrize("token", [None, "", "short", "Z" * 32, ["a"] * 32, {"a": 1}, A + "\n"])

@@ -4,6 +4,7 @@ A page finds its own by a random id in its browser's storage. Nobody can list or
 one browser never meets another's model.
 """
 
+import pickle
 import re
 import threading
 import time
@@ -13,18 +14,21 @@ from typing import Any
 import gradio as gr
 
 _LIFETIME_S = 3_600.0
-_MOST = 300  # kept results in all, about half a megabyte each; the oldest goes first
+_MOST = 300  # kept results in all; the oldest goes first
+_MOST_BYTES = 1_000_000_000  # of all of them: a GAN with its optimizers alone takes 24 million
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
 class Keeper:
     """Results by browser and topic. Safe to use from several threads."""
 
-    def __init__(self, lifetime_s: float = _LIFETIME_S, most: int = _MOST) -> None:
-        self._lifetime_s, self._most = lifetime_s, most
+    def __init__(
+        self, lifetime_s: float = _LIFETIME_S, most: int = _MOST, most_bytes: int = _MOST_BYTES
+    ) -> None:
+        self._lifetime_s, self._most, self._most_bytes = lifetime_s, most, most_bytes
         self._lock = threading.Lock()
         self._tokens: OrderedDict[str, str] = OrderedDict()  # session hash -> browser's id
-        self._kept: OrderedDict[tuple[str, str], tuple[float, Any]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], tuple[float, Any, int]] = OrderedDict()
 
     def introduce(self, request: gr.Request | None, token: object) -> None:
         """Remember which browser a page belongs to. A malformed id is ignored."""
@@ -39,10 +43,11 @@ class Keeper:
         token = self._token(request)
         if token is None:
             return
+        size = _bytes_of(result)
         with self._lock:
             self._kept.pop((token, topic), None)
-            self._kept[token, topic] = (time.monotonic(), result)
-            while len(self._kept) > self._most:
+            self._kept[token, topic] = (time.monotonic(), result, size)
+            while len(self._kept) > self._most or self._size() > self._most_bytes:
                 self._kept.popitem(last=False)
 
     def get(self, request: gr.Request | None, topic: str) -> Any | None:
@@ -59,8 +64,22 @@ class Keeper:
 
     def _forget_old(self) -> None:
         oldest = time.monotonic() - self._lifetime_s
-        for key in [key for key, (when, _) in self._kept.items() if when < oldest]:
+        for key in [key for key, (when, *_) in self._kept.items() if when < oldest]:
             del self._kept[key]
+
+    def _size(self) -> int:
+        return sum(size for *_, size in self._kept.values())
+
+
+def _bytes_of(result: Any) -> int:
+    """About what a result takes in memory. Its arrays are asked for their size, not copied."""
+    arrays: list[int] = []
+
+    def measure(buffer: pickle.PickleBuffer) -> None:
+        arrays.append(buffer.raw().nbytes)
+
+    rest = pickle.dumps(result, protocol=5, buffer_callback=measure)
+    return len(rest) + sum(arrays)
 
 
 keeper = Keeper()
