@@ -39,14 +39,17 @@ class Run:
     def going_on(self, config: Any, arguments: tuple[Any, ...]) -> "Run":
         """This run as it goes on after its end, perhaps with other settings; itself stays as it is.
 
-        A stopped run has said more than its last snapshot knows: those points are let go, since
-        the job's steps count on from the snapshot's.
+        A stopped run has said more than the newest weights know: those points are let go, since
+        the job's steps count on from theirs.
         """
         run = Run(config, arguments)
-        known = getattr(self.snapshot, "step", self.latest.step)
+        known = getattr(self.kept or self.snapshot, "step", self.latest.step)
         run.id, run.snapshot, run.kept = self.id, self.snapshot, self.kept
         run.events = [event for event in self.events if event.step <= known]
-        run._frames = {name: list(frames) for name, frames in self._frames.items()}
+        run._frames = {
+            name: [frame for frame in frames if frame["step"] <= known]
+            for name, frames in self._frames.items()
+        }
         run.started = time.monotonic() - self.elapsed_s
         return run
 
@@ -54,7 +57,7 @@ class Run:
         """This run with its newest moment changed by hand, whose pictures are then made again."""
         run = self.going_on(self.config, self.arguments)
         run.started, run.finished, run.ended = self.started, self.finished, self.ended
-        run.snapshot = snapshot
+        run.snapshot = run.kept = snapshot
         for frames in run._frames.values():
             while frames and frames[-1]["step"] >= getattr(snapshot, "step", self.latest.step):
                 frames.pop()
