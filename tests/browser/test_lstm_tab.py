@@ -36,6 +36,7 @@ def shared(browser: Browser, server: Server) -> Iterator[Page]:
     with shared_page(browser, f"{server.url}/?tab=lstm") as page:
         wait_ready(page)
         open_tab(page, "lstm")
+        expect(chips(page).last).to_be_visible()  # a first sentence is being read
         yield page
 
 
