@@ -28,8 +28,8 @@ export function mount(host) {
     const { frames } = kept;
     const at = moment(frames, position(host.props.group));
     const shown = spread(frames, Math.max(2, Math.floor(host.element.clientWidth / WIDTH)), at);
-    hint.textContent = frames.length ? "" : say(host.props.empty ?? "empty");
-    strip.hidden = !frames.length;
+    hint.textContent = frames.length > 1 ? "" : say(host.props.empty ?? "empty");
+    strip.hidden = frames.length < 2;
     strip.setAttribute("aria-label", say("label", { count: frames.length }));
     keyed(strip, shown, (frame) => frame.step, column, (element, frame, index) => {
       element.classList.toggle("at", frame === at);
