@@ -2,7 +2,7 @@
 
 `measure` trains the tutorial's network twice: for ten epochs as PyTorch's own VAE example does it
 (pictures through PIL and a DataLoader, batches of 128, Adam 1e-3, float32), and with `dlcore.vae`
-in six, which must end at least as low on the test set. Both on one thread, as `dlcore.vae.job`
+in seven, which must end at least as low on the test set. Both on one thread, as `dlcore.vae.job`
 trains, in seconds of that processor, which other work on the machine does not stretch.
 `measure_iwae` trains 50 codes on binarised digits and computes the importance-weighted bound of
 Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders" (2016), who report 86.76 for one
@@ -42,7 +42,7 @@ from dlcore.vae import (
 
 GOAL, GOAL_MS = 4.0, 15.0
 PLAIN_EPOCHS = 10
-OURS = Config(epochs=6, lr=6e-3)
+OURS = Config(epochs=7, lr=6e-3)
 PUBLISHED = 86.76
 FIFTY_CODES = Config(
     latent_dim=50, binarize=True, epochs=100, batch_size=256, lr=3e-3, dropout=0.0
