@@ -8,7 +8,7 @@ PY     := $(VENV)/bin/python
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS   ?=
-TWO    := --numprocesses 2 --dist worksteal  # each with an app of its own
+TWO    := --numprocesses 2  # each with an app of its own
 
 export GRADIO_ANALYTICS_ENABLED := False
 
@@ -33,11 +33,11 @@ types: $(VENV)/.dev  ## type hints: mypy
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/.dev  ## tests without a browser
-	$(PY) -m pytest $(TWO) tests --ignore=tests/browser $(ARGS)
+	$(PY) -m pytest $(TWO) --dist worksteal tests --ignore=tests/browser $(ARGS)
 
-browser: $(VENV)/.dev node_modules/.axe  ## tests in a real Chromium
+browser: $(VENV)/.dev node_modules/.axe  ## tests in a real Chromium, a file's on one page
 	$(PY) tests/chromium.py
-	$(PY) -m pytest $(TWO) tests/browser $(ARGS)
+	$(PY) -m pytest $(TWO) --dist loadfile tests/browser $(ARGS)
 
 slow: $(VENV)/.dev node_modules/.axe  ## the long tests that `make test` leaves out
 	$(PY) tests/chromium.py

@@ -116,9 +116,9 @@ def _wire_comparison(tab: Layout) -> None:
         api_description="Bundled models that differ in one thing: both terms on the test set, "
         "and how much of the plane means something.",
         show_progress="hidden",
+        trigger_mode="multiple",  # the new one begins while the old one has yet to notice
         **_STUDY,
     )
-    tab.kind.change(None, None, None, cancels=[counting], api_visibility="private")
     buttons = [tab.race, tab.race_stop]
     running = tab.race.click(
         guard(race, names=tab.form.names),

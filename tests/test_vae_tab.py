@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -23,7 +24,7 @@ from demos.kit.language import LANGUAGES, section
 from demos.kit.run import Run
 from demos.kit.script import standalone
 from demos.kit.training import _news
-from demos.vae_compare import CELLS, COMPARES, count, entries_of, epochs_of, show
+from demos.vae_compare import CELLS, COMPARES, Measure, count, entries_of, epochs_of, show
 from demos.vae_state import (
     SAMPLES,
     STEPS,
@@ -44,6 +45,7 @@ from dlcore.data.mnist import load_mnist
 from dlcore.progress import Progress
 from dlcore.quality import read
 from dlcore.settings import SettingError
+from dlcore.vae_holes import Holes
 from dlcore.vae_plane import Watcher
 
 TINY = vae.Config(hidden="256,128", epochs=1, train_share=0.01, batch_size=50, precision="float32")
@@ -328,7 +330,23 @@ def test_only_the_comparisons_on_offer_are_made(kind: Any) -> None:
     with pytest.raises(UserError):
         show(kind)
     with pytest.raises(UserError):
-        next(count(kind))
+        next(count(kind, visitor()))
+
+
+def test_a_page_that_asks_for_another_comparison_hears_no_more_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nothing = Measure(dict.fromkeys(views.TERMS, 0.0), Holes(0, 0))
+    monkeypatch.setattr("demos.vae_compare._shipped", lambda file: nothing)
+    first, other = count("beta", visitor()), count("beta", visitor("other"))
+    assert next(first) and next(other)
+    assert next(count("model", visitor()))
+    assert list(first) == []
+    assert len(list(other)) == len(entries_of("beta")) - 1
+
+
+def visitor(session: str = "mine") -> Any:
+    return SimpleNamespace(session_hash=session)
 
 
 # The run as a script

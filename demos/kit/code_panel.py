@@ -26,10 +26,13 @@ from dlcore.settings import SettingError
 Weights = Callable[[Run], bytes]
 Call = Callable[[Run | None], tuple[str, str]]
 
-_CLICK = """() => {{
-  const find = () => document.querySelector("#{id} a, a#{id}") ?? document.querySelector("#{id}");
-  setTimeout(() => find()?.click(), 250);
-}}"""
+_TAKE = """(file) => {
+  const link = document.createElement("a");
+  Object.assign(link, { href: file.url, download: file.orig_name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}"""
 
 
 class CodePanel:
@@ -113,7 +116,7 @@ class CodePanel:
             api_name=f"{topic}_download_{name}",
             api_description=f"The last run of the tab {topic} as a file: {name}.",
             show_progress="hidden",
-        ).success(None, None, None, js=_CLICK.format(id=f"{topic}-file"), api_visibility="private")
+        ).success(None, self._file, None, js=_TAKE, api_visibility="private")
 
     def _script(self, record: Run | None, *values: Any) -> str:
         run = record if isinstance(record, Run) else None

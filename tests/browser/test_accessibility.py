@@ -72,7 +72,7 @@ def look(page: Page, lang: str, theme: str) -> str:
 
 @pytest.mark.parametrize("topic", TABS)
 def test_no_grave_fault_on_a_desktop(page: Page, topic: str) -> None:
-    """Every section of the tab in both themes, the tab as a whole in all four combinations.
+    """Every section of the tab in both themes; the phone has the languages the other way round.
 
     Of the code panel's sources one is enough: they are alike, and thousands of words long.
     """
@@ -83,9 +83,8 @@ def test_no_grave_fault_on_a_desktop(page: Page, topic: str) -> None:
         where = look(page, lang, theme)
         for section in sections(panel, but=f"#{topic}-code"):
             found[f"{section}, {where}"] = faults(page)
-    for lang, theme in (("vi", "light"), ("en", "dark")):
-        where = look(page, lang, theme)
-        found[where] = faults(page)
+        if not any(name.endswith(where) for name in found):  # a tab all of one piece
+            found[where] = faults(page)
     assert not any(found.values()), report(found)
 
 
