@@ -340,7 +340,7 @@ def test_a_page_that_asks_for_another_comparison_hears_no_more_of_the_first(
     monkeypatch.setattr("demos.vae_compare._shipped", lambda file: nothing)
     first, other = count("beta", visitor()), count("beta", visitor("other"))
     assert next(first) and next(other)
-    assert next(count("model", visitor()))
+    assert next(count("sizes", visitor()))
     assert list(first) == []
     assert len(list(other)) == len(entries_of("beta")) - 1
 
