@@ -15,6 +15,7 @@ from demos import gan_state as state
 from demos import gan_views as views
 from demos.gan_layout import Layout
 from demos.kit.errors import UserError
+from demos.kit.events import sent
 from demos.kit.run import Run
 from demos.widgets.status import status
 from dlcore import gan
@@ -95,7 +96,7 @@ class Handlers:
         self, event: gr.EventData, which: Any, own: Any, look: Any, *asked: Any
     ) -> tuple[Any, ...]:
         """A picture on the table becomes an end of the walk."""
-        index = state.whole(state.sent(event), "index", state.DRAWN)
+        index = state.whole(sent(event), "index", state.DRAWN)
         look = state.look_of(look).picked(index)
         return look, *self.play(which, own, look, *asked)
 
@@ -135,7 +136,7 @@ class Handlers:
 
     def neighbour(self, exhibits: Any, event: gr.EventData) -> tuple[Any, Any]:
         """The training image nearest to a picture that was clicked."""
-        index = state.whole(state.sent(event), "index", SHOWN)
+        index = state.whole(sent(event), "index", SHOWN)
         if not isinstance(exhibits, np.ndarray):
             raise UserError("gan.errors.judge_first")
         return views.neighbour(exhibits[index], usual_distance())

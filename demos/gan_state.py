@@ -192,11 +192,6 @@ def digit_of(value: object) -> int:
     return value
 
 
-def sent(event: Any) -> Any:
-    """What a click carries."""
-    return getattr(event, "_data", None)
-
-
 def amounts_of(values: Any) -> list[float]:
     """How far each slider was moved."""
     for value in values:

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from demos import vae_views as views
+from demos.kit.events import sent
 from demos.vae_state import (
     Overlay,
     Trained,
@@ -78,7 +79,3 @@ def finish(pixels: Any, which: Any, own: Any, overlay: Any) -> list[Any]:
     if not isinstance(own, Trained):
         return [gr.skip()] * 6
     return ["yours", seen, *look(pixels, "yours", own, seen)]
-
-
-def sent(event: gr.EventData | None) -> Any:
-    return getattr(event, "_data", None)

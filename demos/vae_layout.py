@@ -7,6 +7,7 @@ import gradio as gr
 
 from demos import vae_views as views
 from demos.kit.language import localise
+from demos.kit.parts import button
 from demos.kit.settings_form import SettingsForm
 from demos.kit.training import TrainingPanel
 from demos.vae_compare import CELLS, COMPARES, MOST_EPOCHS
@@ -168,10 +169,7 @@ class Layout:
 
 
 def _button(name: str, **props: Any) -> gr.Button:
-    props = props if "variant" in props else {"size": "sm", **props}
-    return localise(
-        gr.Button(elem_id=f"vae-{name.replace('_', '-')}", **props), value=f"vae.{name}"
-    )
+    return button(f"vae.{name}", **(props if "variant" in props else {"size": "sm", **props}))
 
 
 def _grid(name: str, empty: str, **props: Any) -> ImageGrid:
