@@ -50,19 +50,18 @@ def _wire_sentences(tab: Layout) -> None:
     """Whatever changes a sentence, who reads it, or a gate: read it again."""
     _arrival(tab)
     read = guard(on.read, names=[f"hold_{gate}" for gate in tab.holds])
-    for place, control in enumerate([*tab.texts, tab.twin, *tab.whose, *tab.clamps]):
-        control.change(
-            read,
-            tab.asked,
-            tab.read,
-            api_name="lstm_read" if not place else None,
-            api_visibility="public" if not place else "private",
-            api_description="Read one sentence or two: every word with its effect and the "
-            "probability after it, and all gates and states. hold_…: free, zero or one.",
-            concurrency_id="reading",
-            concurrency_limit=8,
-            **_LIVE,
-        )
+    controls = [*tab.texts, tab.twin, *tab.whose, *tab.clamps]
+    gr.on(  # one event for all, and one reading at a time: an older one never comes in last
+        [control.change for control in controls],
+        read,
+        tab.asked,
+        tab.read,
+        api_name="lstm_read",
+        api_description="Read one sentence or two: every word with its effect and the "
+        "probability after it, and all gates and states. hold_…: free, zero or one.",
+        concurrency_limit=1,
+        **_LIVE,
+    )
     for name, side in tab.sides.items():
         side.strip.edit(
             guard(on.edit(name)), [side.text, side.which, tab.own], side.text, **_HIDDEN

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from demos.kit.language import say
 from dlcore import lstm
@@ -122,6 +122,20 @@ def test_a_held_gate_changes_the_curve_and_says_so(shared: Page) -> None:
     hold(shared, "forget", "free")
     expect(title).to_have_count(0)
     assert shared.locator("#lstm-strip-first .share").all_inner_texts() == before
+
+
+def test_a_reading_that_is_late_does_not_undo_a_newer_one(shared: Page) -> None:
+    write(shared, GOOD)
+    hold(shared, "forget", "zero")
+    late: list[Route] = []
+    shared.route("**/queue/join*", lambda route: late.append(route), times=1)
+    with shared.expect_request("**/queue/join*"):
+        shared.locator("#lstm-text textarea").fill(BAD)  # asks for a reading with the gate held
+    hold(shared, "forget", "free")
+    late[0].continue_()
+    expect(chips(shared).last).to_have_text(BAD.split()[-1])
+    wait_idle(shared)
+    expect(shared.locator("#lstm-gates-first .title.fixed")).to_have_count(0)
 
 
 def test_a_cell_shows_its_own_arithmetic(shared: Page) -> None:
