@@ -3,7 +3,7 @@
 import dataclasses
 import random
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -22,6 +22,7 @@ from demos.cnn_state import (
     what_it_gets,
     whole,
 )
+from demos.kit.asking import Asking
 from demos.kit.errors import UserError
 from demos.kit.events import sent
 from demos.kit.models import NAMES
@@ -31,7 +32,6 @@ from demos.widgets.status import status
 from dlcore import cnn
 from dlcore.data.mnist import load_mnist
 from dlcore.drawing import from_mnist
-from dlcore.jobs import stream
 
 _TEST_IMAGES = 10_000
 _MORE_CLICKS_S = 0.4  # scoring waits this long for another filter to be muted
@@ -175,36 +175,19 @@ def score_muted(own: Trained | None, look: Look) -> Iterator[tuple[Any, Any, Any
     yield gr.update(visible=bool(muted)), status("waiting"), gr.skip()
     time.sleep(_MORE_CLICKS_S if muted else 0)
     model = MODELS.named(look.touched, own)
-    before, after = Evaluating(model), Evaluating(model, muted)
+    before, after = evaluating(model), evaluating(model, muted)
     for line in chain(before, after) if muted else ():
         yield gr.skip(), line, gr.skip()
     if muted:
         yield gr.skip(), status("done"), views.scores(before.result, after.result)
 
 
-class Evaluating:
-    """Read the test set in a worker. Iterating gives status lines; then `result` is there."""
-
-    def __init__(self, model: cnn.CNN, muted: cnn.Muted = cnn.NONE_MUTED) -> None:
-        self.model, self.muted = model, muted
-        self.result: Any = None if muted else known.get(model)
-
-    def __iter__(self) -> Generator[dict[str, Any], None, None]:
-        if self.result is not None:
-            return
-        state = {name: value.numpy() for name, value in self.model.state_dict().items()}
-        running = stream(cnn.score, state, self.muted, budget_s=120.0)
-        began = time.monotonic()
-        try:
-            for event in running:
-                word = "running" if event.step else "waiting"
-                gone = time.monotonic() - began
-                yield status(word, step=event.step, total=event.total, elapsed_s=gone)
-                self.result = event.snapshot or self.result
-        finally:
-            running.close()
-        if not self.muted and self.result is not None:
-            known[self.model] = self.result
+def evaluating(model: cnn.CNN, muted: cnn.Muted = cnn.NONE_MUTED) -> Asking:
+    """Read the test set in a worker; a whole network is asked only once."""
+    state = {name: value.numpy() for name, value in model.state_dict().items()}
+    if muted:
+        return Asking(cnn.score, state, muted)
+    return Asking(cnn.score, state, known=known, key=model)
 
 
 # --- Training ------------------------------------------------------------------------------------
@@ -220,7 +203,7 @@ def finish(own: Trained | None, run: Run | None, look: Look, which: Any) -> Iter
     seen = dataclasses.replace(look, judged="yours", muted={**look.muted, "yours": cnn.NONE_MUTED})
     yield [own, seen, choice, *keep]
     if own.evaluation is None:
-        for line in (judging := Evaluating(own.model)):
+        for line in (judging := evaluating(own.model)):
             yield [gr.skip(), gr.skip(), gr.skip(), gr.update(value=line, visible=True), *keep[1:]]
         judged = dataclasses.replace(own, evaluation=judging.result)
         hidden = gr.update(visible=False)
@@ -231,7 +214,7 @@ def finish(own: Trained | None, run: Run | None, look: Look, which: Any) -> Iter
 
 def judge_bundled(look: Look) -> Iterator[tuple[Any, ...]]:
     """Confusion matrix and mistakes of the bundled network."""
-    for line in (judging := Evaluating(MODELS.bundled())):
+    for line in (judging := evaluating(MODELS.bundled())):
         yield look, gr.update(value=line, visible=True), gr.skip(), gr.skip()
     result = judging.result
     seen = dataclasses.replace(look, judged="bundled")

@@ -54,7 +54,7 @@ class Look:
 known: "WeakKeyDictionary[cnn.CNN, cnn.Evaluation]" = WeakKeyDictionary()
 
 
-MODELS = Models("cnn", cnn.load_bundled)
+MODELS = Models("cnn", lambda _: cnn.load_bundled(), lambda _: cnn.BUNDLED)
 
 
 def trained(run: Run) -> Trained | None:

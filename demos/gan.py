@@ -166,7 +166,7 @@ def _wire_play(tab: Layout, on: Handlers) -> None:
 def _checked(name: str, value: Any) -> Any:
     """A value from the address, or ValueError."""
     good = {
-        "which": state.BUNDLED,
+        "which": state.MODELS.shipped,
         "digit": range(state.ANY, 10),
         "start": state.STARTS,
         "steps": range(state.SHORTEST_RACE, state.LONGEST_RACE + 1),

@@ -1,19 +1,18 @@
 """What happens on the GAN tab when somebody clicks, drags or draws. No layout here."""
 
 import dataclasses
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import gradio as gr
 import numpy as np
-from torch import Tensor
 
 from demos import gan_hand as by_hand
 from demos import gan_state as state
 from demos import gan_views as views
 from demos.gan_layout import Layout
+from demos.kit.asking import Asking
 from demos.kit.errors import UserError
 from demos.kit.events import sent
 from demos.kit.run import Run
@@ -21,7 +20,6 @@ from demos.widgets.status import status
 from dlcore import gan
 from dlcore.data.mnist import load_mnist
 from dlcore.gan_hand import Mover
-from dlcore.jobs import JobError, stream
 from dlcore.quality import Quality, assess, nearest, read
 
 JUDGED = 1_000  # pictures
@@ -40,7 +38,7 @@ class Handlers:
         """On the first visit: what the bundled generator draws; a run of one's own stays."""
         if isinstance(record, Run):
             return gr.skip(), gr.skip()
-        return views.before_training(state.bundled("tutorial"))
+        return views.before_training(state.MODELS.bundled("tutorial"))
 
     def finish(self, own: Any, record: Any) -> Iterator[tuple[Any, Any]]:
         """After a run: its players answer from now on; what the run and the judge say of it."""
@@ -142,48 +140,28 @@ class Handlers:
         return views.neighbour(exhibits[index], usual_distance())
 
 
-class Judging:
-    """Let the judge look at pictures in a worker. Iterating gives status lines; then `result`.
+class Judging(Asking):
+    """Let the judge look at pictures in a worker.
 
     pair: whose pictures, 1,000 of noises of their own; None: as many real ones from the training
-    set, to compare with.
+    set, to compare with. pictures: they, uint8 (1000, 28, 28).
     """
 
     result: Quality
 
     def __init__(self, pair: state.Pair | None) -> None:
-        self.labels: Tensor | None = None
-        self.real = pair is None
         if pair is None:
             self.pictures = load_mnist().train_images[:JUDGED]
+            super().__init__(assess, self.pictures.numpy(), known=_known, key="real")
             return
-        self.labels = pair.labels(state.ANY, JUDGED)
+        labels = pair.labels(state.ANY, JUDGED)
         noise = pair.noise(JUDGED, seed=JUDGED)
-        self.pictures = gan.sample(pair.players.generator, noise, self.labels)
-
-    def __iter__(self) -> Generator[dict[str, Any], None, None]:
-        if self.real and _known:
-            self.result = _known[0]
-            return
-        labels = None if self.labels is None else self.labels.numpy()
-        running = stream(assess, self.pictures.numpy(), labels, budget_s=120.0)
-        began = time.monotonic()
-        try:
-            for event in running:
-                word = "running" if event.step else "waiting"
-                gone = time.monotonic() - began
-                yield status(word, step=event.step, total=event.total, elapsed_s=gone)
-                if event.snapshot is not None:
-                    self.result = event.snapshot
-        finally:
-            running.close()
-        if not hasattr(self, "result"):
-            raise JobError("the judge was stopped before he could answer")
-        if self.real:
-            _known.append(self.result)
+        self.pictures = gan.sample(pair.players.generator, noise, labels)
+        asked = None if labels is None else labels.numpy()
+        super().__init__(assess, self.pictures.numpy(), asked)
 
 
-_known: list[Quality] = []  # the judgement of real pictures, which is always the same
+_known: dict[str, Quality] = {}  # the judgement of real pictures, which is always the same
 
 
 @lru_cache(maxsize=1)

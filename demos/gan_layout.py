@@ -9,11 +9,11 @@ from demos.gan_state import (
     DIRECTIONS,
     FARTHEST,
     LONGEST_RACE,
+    MODELS,
     SECTIONS,
     SHORTEST_RACE,
     STARTS,
     STEPS,
-    WHICH,
     Look,
 )
 from demos.kit.language import localise
@@ -41,10 +41,10 @@ class Layout:
         self.topic = topic
         self.look = gr.State(Look())
         self.which = localise(
-            gr.Radio(list(WHICH), value=WHICH[0], interactive=True, elem_id="gan-which"),
+            gr.Radio(list(MODELS.which), value="tutorial", interactive=True, elem_id="gan-which"),
             label="gan.which",
             info="gan.which_info",
-            choices={name: f"gan.models.{name}" for name in WHICH},
+            choices={name: f"gan.models.{name}" for name in MODELS.which},
         )
         parts = (self._train, self._hand, self._variants, self._judge, self._play, self._break)
         self.sections, self.tabs = sections(topic, dict(zip(SECTIONS, parts, strict=True)))

@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
+from demos.kit import models
 from demos.kit.errors import UserError
 from demos.kit.run import Run
 from demos.widgets.drawing_pad import drawn
@@ -18,8 +18,6 @@ from dlcore.drawing import to_mnist
 from dlcore.gan_networks import GAN
 
 SECTIONS = ("train", "hand", "variants", "judge", "play", "break")
-BUNDLED = ("tutorial", "conditional")
-WHICH = (*BUNDLED, "yours")
 STARTS = ("fresh", "yours")  # of a game by hand
 SHORTEST_RACE, LONGEST_RACE = 20, 2_000  # steps of G for each variant
 LANE = 25  # noises whose pictures are compared
@@ -31,12 +29,20 @@ ANY = -1  # no digit in particular
 
 
 @dataclass(frozen=True)
-class Own:
+class Own(models.Own[GAN]):
     """The reader's own players, held read-only."""
 
-    players: GAN
     config: gan.Config
     kept: gan.Snapshot  # what they can go on from
+
+    @property
+    def players(self) -> GAN:
+        return self.model
+
+
+MODELS = models.Models(
+    "gan", gan.load_bundled, gan.BUNDLED.__getitem__, bundled=("tutorial", "conditional")
+)
 
 
 @dataclass(frozen=True)
@@ -84,15 +90,6 @@ class Look:
         return Look(self.draws, ends, not self.second)
 
 
-@cache
-def bundled(name: str) -> GAN:
-    """Players that come along. Raises UserError."""
-    try:
-        return gan.load_bundled(name)
-    except OSError as error:
-        raise UserError("gan.errors.no_bundled", file=gan.BUNDLED[name].name) from error
-
-
 SHAPE = ("variant", "noise_dim", "batch_norm")  # a change of one of these makes other networks
 
 
@@ -131,13 +128,9 @@ def trained(run: Run) -> Own | None:
 
 def pair(which: object, own: object) -> Pair:
     """The players of this name. Raises UserError."""
-    if isinstance(which, str) and which in BUNDLED:
-        return Pair(bundled(which), which)
-    if which != "yours":
-        raise UserError("gan.errors.unknown_choice")
-    if not isinstance(own, Own):
-        raise UserError("gan.errors.train_first")
-    return Pair(own.players, own.config.variant)
+    players = MODELS.named(which, own)
+    yours = which == models.YOURS and isinstance(own, Own)
+    return Pair(players, own.config.variant if yours else str(which))
 
 
 _directions: "WeakKeyDictionary[nn.Module, Tensor]" = WeakKeyDictionary()

@@ -47,7 +47,7 @@ class Look:
     judged: str = ""  # the model whose mistakes are shown; "": none yet
 
 
-MODELS = Models("lstm", lstm.load_bundled)
+MODELS = Models("lstm", lambda _: lstm.load_bundled(), lambda _: lstm.BUNDLED)
 
 
 def trained(run: Run) -> Trained | None:

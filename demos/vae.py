@@ -16,7 +16,7 @@ from demos.kit.permalink import address
 from demos.kit.run import Run
 from demos.kit.training import TOGETHER
 from demos.vae_layout import Layout
-from demos.vae_state import WHICH, trained
+from demos.vae_state import MODELS, trained
 from dlcore import vae, vae_plane
 from dlcore.checkpoint import to_bytes
 
@@ -138,7 +138,7 @@ def _wire_comparison(tab: Layout) -> None:
 
 def _checked(name: str, value: Any) -> Any:
     """A value from the address, or ValueError."""
-    known = WHICH[:-1] if name == "which" else tuple(comparison.COMPARES)
+    known = MODELS.shipped if name == "which" else tuple(comparison.COMPARES)
     if str(value) not in known:
         raise ValueError(name)
     return str(value)

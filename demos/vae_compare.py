@@ -12,7 +12,7 @@ import gradio as gr
 
 from demos import vae_views as views
 from demos.kit.errors import UserError
-from demos.vae_state import bundled
+from demos.vae_state import MODELS
 from demos.widgets.status import status
 from dlcore import vae
 from dlcore.data.mnist import load_mnist
@@ -87,7 +87,7 @@ class Measure:
 
 @cache
 def _shipped(file: str) -> Measure:
-    return measure(bundled(file))
+    return measure(MODELS.bundled(file))
 
 
 def measure(model: vae.VAE) -> Measure:
@@ -126,7 +126,9 @@ def _is_there(entry: Entry) -> bool:
 
 
 def _cell(entry: Entry) -> dict[str, Any]:
-    return views.cell(bundled(entry.file), entry.name) if _is_there(entry) else _absent(entry)
+    return (
+        views.cell(MODELS.bundled(entry.file), entry.name) if _is_there(entry) else _absent(entry)
+    )
 
 
 def _absent(entry: Entry) -> dict[str, Any]:

@@ -8,10 +8,10 @@ import gradio as gr
 from demos import vae_views as views
 from demos.kit.events import sent
 from demos.vae_state import (
+    MODELS,
     Overlay,
     Trained,
     changed,
-    model_of,
     path_of,
     point_of,
     what_it_gets,
@@ -26,7 +26,7 @@ _SEEDS = 2**31 - 1
 
 def look(pixels: Any, which: Any, own: Any, overlay: Any) -> list[Any]:
     """Everything in *Explore*: plane, path, what becomes of the drawing, what it costs."""
-    model, seen = model_of(which, own), changed(overlay)
+    model, seen = MODELS.named(which, own), changed(overlay)
     image = what_it_gets(pixels, seen)
     pictures, cost = views.drawn(model, image, seen)
     return [views.plane(model, seen, image), views.steps(model, seen), pictures, cost]
@@ -37,7 +37,7 @@ def draw(pixels: Any, which: Any, own: Any, overlay: Any) -> tuple[Any, Any, Any
 
     which: 2, 20 (bundled models, by latent dimensions) or yours.
     """
-    model, seen = model_of(which, own), changed(overlay)
+    model, seen = MODELS.named(which, own), changed(overlay)
     image = what_it_gets(pixels, seen)
     return views.encoded(model, seen, image), *views.drawn(model, image, seen)
 
@@ -45,18 +45,18 @@ def draw(pixels: Any, which: Any, own: Any, overlay: Any) -> tuple[Any, Any, Any
 def point(which: Any, own: Any, overlay: Any, event: gr.EventData) -> tuple[Overlay, Any]:
     """What the decoder paints at a place of the plane."""
     seen = changed(overlay, pointer=point_of(sent(event)))
-    return seen, views.pointed(model_of(which, own), seen)
+    return seen, views.pointed(MODELS.named(which, own), seen)
 
 
 def follow(which: Any, own: Any, overlay: Any, event: gr.EventData) -> tuple[Overlay, Any, Any]:
     """A path between two places: the pictures on the way, read by the CNN."""
-    seen, model = changed(overlay, path=path_of(sent(event))), model_of(which, own)
+    seen, model = changed(overlay, path=path_of(sent(event))), MODELS.named(which, own)
     return seen, views.walked(model, seen), views.steps(model, seen)
 
 
 def dream(which: Any, own: Any) -> Any:
     """Ten new digits: places drawn from the prior, decoded."""
-    return views.dreams(model_of(which, own), random.randrange(_SEEDS))
+    return views.dreams(MODELS.named(which, own), random.randrange(_SEEDS))
 
 
 def resample(pixels: Any, which: Any, own: Any, overlay: Any) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from demos.kit.parts import button
 from demos.kit.settings_form import SettingsForm
 from demos.kit.training import TrainingPanel
 from demos.vae_compare import CELLS, COMPARES, MOST_EPOCHS
-from demos.vae_state import SECTIONS, WHICH, Overlay
+from demos.vae_state import MODELS, SECTIONS, Overlay
 from demos.widgets.bars import Bars
 from demos.widgets.drawing_pad import DrawingPad
 from demos.widgets.image_grid import ImageGrid
@@ -62,10 +62,10 @@ class Layout:
                 self.steps = _grid("steps", "no_path", columns=10, smallest=48, largest=72)
             with gr.Column(scale=5, min_width=300):
                 self.which = localise(
-                    gr.Radio(list(WHICH), value=WHICH[0], interactive=True, elem_id="vae-which"),
+                    gr.Radio(list(MODELS.which), value="2", interactive=True, elem_id="vae-which"),
                     label="vae.which",
                     info="vae.which_info",
-                    choices={name: f"vae.models.{name}" for name in WHICH},
+                    choices={name: f"vae.models.{name}" for name in MODELS.which},
                 )
                 self.pad = DrawingPad(
                     {"pixels": ""}, texts=_PICTURES, title="draw", elem_id="vae-pad"
@@ -161,7 +161,7 @@ class Layout:
                 self.sections: gr.update(selected="train"),
             },
             "stranger": {
-                self.which: WHICH[0],
+                self.which: "2",
                 self.pad: views.stranger(),
                 self.sections: gr.update(selected="explore"),
             },

@@ -2,12 +2,12 @@
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from torch import Tensor
 
 from demos.kit.errors import UserError
+from demos.kit.models import Models, Own
 from demos.kit.run import Run
 from demos.widgets.drawing_pad import drawn
 from dlcore import vae
@@ -15,8 +15,6 @@ from dlcore.data.mnist import load_mnist
 from dlcore.drawing import to_mnist
 
 SECTIONS = ("explore", "train", "compare")
-BUNDLED = ("2", "20")  # latent dimensions of the models that come along
-WHICH = (*BUNDLED, "yours")
 STEPS = 10  # pictures along a path
 SAMPLES = 8  # drawn from a posterior
 FARTHEST = 1e6  # world units from the middle; no plane is as large
@@ -25,11 +23,14 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """The reader's own model, held read-only."""
+class Trained(Own[vae.VAE]):
+    """The reader's own model and how it was asked for."""
 
-    model: vae.VAE
     config: vae.Config
+
+
+# By latent dimensions.
+MODELS = Models("vae", vae.load_bundled, vae.bundled, bundled=("2", "20"))
 
 
 @dataclass(frozen=True)
@@ -42,31 +43,11 @@ class Overlay:
     loaded: tuple[str, int] | None = None  # a test image on the pad: its pixels, its position
 
 
-@cache
-def bundled(name: str) -> vae.VAE:
-    """A model that comes along. Raises UserError."""
-    try:
-        return vae.load_bundled(name)
-    except OSError as error:
-        raise UserError("vae.errors.no_bundled", file=vae.bundled(name).name) from error
-
-
 def trained(run: Run) -> Trained | None:
     """What is kept of a run, stopped ones included; None when it ended before its first weights."""
     if run.kept is None:
         return None
     return Trained(vae.restore(run.kept.state, run.config), run.config)
-
-
-def model_of(which: object, own: object) -> vae.VAE:
-    """The model of this name. Raises UserError."""
-    if isinstance(which, str) and which in BUNDLED:
-        return bundled(which)
-    if which != "yours":
-        raise UserError("vae.errors.unknown_model")
-    if not isinstance(own, Trained):
-        raise UserError("vae.errors.train_first")
-    return own.model
 
 
 def what_it_gets(pixels: object, overlay: Overlay) -> Tensor | None:

@@ -26,12 +26,12 @@ from demos.kit.script import standalone
 from demos.kit.training import _news
 from demos.vae_compare import CELLS, COMPARES, Measure, count, entries_of, epochs_of, show
 from demos.vae_state import (
+    MODELS,
     SAMPLES,
     STEPS,
     Overlay,
     Trained,
     changed,
-    model_of,
     path_of,
     point_of,
     trained,
@@ -109,10 +109,10 @@ def test_a_place_is_two_finite_numbers(data: Any) -> None:
 @pytest.mark.parametrize("which", [None, 2, "3", [], "autoencoder", "../2"])
 def test_only_the_models_on_offer_answer(which: Any, own: Trained) -> None:
     with pytest.raises(UserError, match="unknown_model"):
-        model_of(which, own)
+        MODELS.named(which, own)
     with pytest.raises(UserError, match="train_first"):
-        model_of("yours", None)
-    assert model_of("yours", own) is own.model
+        MODELS.named("yours", None)
+    assert MODELS.named("yours", own) is own.model
 
 
 @pytest.mark.parametrize("value", [None, 0, 31, 2.5, True, "3", float("nan"), float("inf")])
