@@ -12,15 +12,15 @@ from demos.cnn_state import MODELS, Look, Trained, as_batch, traced
 from demos.kit.models import NAMES
 from demos.kit.run import Run
 from demos.widgets.bars import bars
-from demos.widgets.drawing_pad import showing
+from demos.widgets.drawing_pad import stroke
 from demos.widgets.feature_maps import feature_maps
 from demos.widgets.heatmap import heatmap
-from demos.widgets.image_grid import diverging_images, images
+from demos.widgets.image_grid import diverging_images, images, on_paper
 from demos.widgets.inspector import inspector
 from demos.widgets.line_chart import line_chart
 from dlcore import cnn
 from dlcore.data.mnist import load_mnist
-from dlcore.drawing import CANVAS, CHANGES
+from dlcore.drawing import CHANGES
 from dlcore.explain import grad_cam, input_gradient
 from dlcore.lens import conv_parts, dense_parts
 
@@ -28,7 +28,6 @@ DIGITS = [str(digit) for digit in range(10)]
 SWEEP = 41  # amounts of a change that are tried
 _MOST_CURVES = 4  # digits that get a curve of their own
 _SHOWN_MISTAKES = 30
-_FOR, _AGAINST = np.array([0.13, 0.33, 0.77]), np.array([0.81, 0.36, 0.05])  # RGB
 
 Networks = Mapping[str, cnn.CNN]
 
@@ -245,19 +244,10 @@ def explanation(
     digit = int(shares.argmax()) if target is None else target
     cam = grad_cam(layers, batch, layers.get_submodule("relu2"), digit)[0]  # (28, 28), ≥ 0
     gradient = input_gradient(layers, batch, digit)[0]  # (28, 28), signed
-    pictures = [_on_paper(image), _on_paper(image, cam), _on_paper(image, gradient)]
+    ink, heat, slope = image.numpy(), cam.numpy(), gradient.numpy()
+    pictures = [on_paper(ink), on_paper(ink, heat), on_paper(ink, slope)]
     captions = [f"{digit}: {100 * shares[digit]:.1f} %", "cam", "gradient"]
     return images(np.stack(pictures), captions=captions)
-
-
-def _on_paper(image: Tensor, heat: Tensor | None = None) -> np.ndarray:
-    """Ink on white paper with heat over it, blue for and orange against: (28, 28, 3) in [0, 1]."""
-    paper = 1 - 0.75 * image[..., None].numpy()
-    if heat is None:
-        return paper.repeat(3, axis=-1)
-    strength = (heat / heat.abs().max().clamp_min(1e-12)).numpy()[..., None]
-    colour = np.where(strength < 0, _AGAINST, _FOR)
-    return paper + (colour - paper) * np.abs(strength) * 0.8
 
 
 # --- Drawings that the lesson lays on the pad ----------------------------------------------------
@@ -272,12 +262,4 @@ _PATHS = {  # points as shares of the pad, and the pen's width in pixels
 
 def drawing(name: str) -> dict[str, str]:
     """A digit drawn as straight strokes, for the pad."""
-    points, width = _PATHS[name]
-    corners = torch.tensor(points) * CANVAS  # (P, 2): x, y
-    start, step = corners[:-1], corners.diff(dim=0)  # (P-1, 2)
-    rows, columns = torch.meshgrid(*[torch.arange(CANVAS) + 0.5] * 2, indexing="ij")
-    pixels = torch.stack([columns, rows], dim=-1)[:, :, None]  # (84, 84, 1, 2)
-    along = ((pixels - start) * step).sum(-1) / (step * step).sum(-1)  # (84, 84, P-1)
-    nearest = start + along.clamp(0, 1)[..., None] * step
-    distance = (pixels - nearest).norm(dim=-1).amin(dim=-1)  # (84, 84)
-    return showing((width / 2 + 0.5 - distance).clamp(0, 1))
+    return stroke(*_PATHS[name])

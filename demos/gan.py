@@ -3,7 +3,6 @@
 from typing import Any
 
 import gradio as gr
-from gradio.context import Context
 
 from demos import gan_state as state
 from demos import gan_views as views
@@ -13,9 +12,10 @@ from demos.gan_race import Race
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import guard
 from demos.kit.lesson import lesson
+from demos.kit.parts import arrivals
 from demos.kit.permalink import address
 from demos.kit.run import Run
-from demos.kit.training import TOGETHER
+from demos.kit.training import TOGETHER, stopping
 from dlcore import gan
 from dlcore.checkpoint import to_bytes
 
@@ -28,12 +28,11 @@ _PRESS_TRAIN = "() => setTimeout(() => document.querySelector('#gan-train').clic
 
 def build() -> None:
     """Lay the tab out and wire it."""
-    arrived = Context.block
+    arrived = arrivals()
     tab = Layout(TOPIC)
     on = Handlers(tab)
-    if isinstance(arrived, gr.Tab):  # nothing is loaded before somebody comes
-        shown = [tab.samples, tab.film]
-        arrived.select(guard(on.arrive), tab.panel.record, shown, **_HIDDEN)
+    if arrived:
+        gr.on(arrived, guard(on.arrive), tab.panel.record, [tab.samples, tab.film], **_HIDDEN)
     _wire_training(tab, on)
     _wire_hand(tab, on)
     _wire_race(tab)
@@ -99,9 +98,7 @@ def _wire_race(tab: Layout) -> None:
         show_progress="hidden",
         **TOGETHER,
     )
-    tab.race_stop.click(
-        guard(race.stopped), None, buttons, cancels=[running], queue=False, **_HIDDEN
-    )
+    stopping(tab.race, tab.race_stop, tab.race_status, running)
 
 
 def _wire_judge(tab: Layout, on: Handlers) -> None:

@@ -96,10 +96,6 @@ class Race:
         finally:
             running.close()
 
-    def stopped(self) -> dict[Any, Any]:
-        """What was trained so far stays."""
-        return {**self._buttons(busy=False), self.tab.race_status: status("stopped")}
-
     def _buttons(self, *, busy: bool) -> dict[Any, Any]:
         tab = self.tab
         return {

@@ -129,8 +129,9 @@ def trained(run: Run) -> Own | None:
 def pair(which: object, own: object) -> Pair:
     """The players of this name. Raises UserError."""
     players = MODELS.named(which, own)
-    yours = which == models.YOURS and isinstance(own, Own)
-    return Pair(players, own.config.variant if yours else str(which))
+    if which == models.YOURS and isinstance(own, Own):
+        return Pair(players, own.config.variant)
+    return Pair(players, str(which))
 
 
 _directions: "WeakKeyDictionary[nn.Module, Tensor]" = WeakKeyDictionary()

@@ -1,7 +1,7 @@
 """What the GAN tab shows: from runs, players and pictures to the values of widgets."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from demos.gan_state import DRAWN, LANE, STEPS, Look, Pair, directions_of, usual
 from demos.kit.run import Run
 from demos.widgets.bars import bars
 from demos.widgets.filmstrip import film_frame
-from demos.widgets.image_grid import images, sheet
+from demos.widgets.image_grid import images, on_paper, sheet
 from demos.widgets.notes import notes
 from dlcore import gan
 from dlcore.data.mnist import load_mnist
@@ -30,16 +30,9 @@ Value = dict[str, Any]
 # --- Training ------------------------------------------------------------------------------------
 
 
-def recorded(run: Run, name: str, make: Callable[[gan.Snapshot], Value | None]) -> list[Value]:
-    """The frames so far, with one for a snapshot that is new: not every event brings one."""
-    known = run.frames(name, lambda _: None)
-    last = max((frame["step"] for frame in known), default=-1)
-    return run.frames(name, lambda snap: make(snap) if snap.step > last else None)
-
-
 def samples(run: Run) -> Value:
     """What the generator makes of the same 64 noises, over time."""
-    frames = recorded(run, "samples", lambda s: sheet(s.samples, 16, most=_MOST_BYTES))
+    frames = run.recorded("samples", lambda s: sheet(s.samples, 16, most=_MOST_BYTES))
     return {"run": run.id, "frames": frames}
 
 
@@ -134,21 +127,9 @@ def doubts(pair: Pair, image: Tensor, digit: int) -> tuple[Value, Value]:
     if label is not None:
         values["digit"] = str(label)
     key = "raw" if not pair.probable else "asked" if pair.conditional else "score"
-    pictures = np.stack([_on_paper(image.numpy()), _on_paper(image.numpy(), slope)])
+    pictures = np.stack([on_paper(image.numpy()), on_paper(image.numpy(), slope)])
     shown = images(pictures, captions=["gets", "saliency"])
     return shown, notes([(key, "info", values)])
-
-
-_FOR, _AGAINST = np.array([0.13, 0.33, 0.77]), np.array([0.81, 0.36, 0.05])  # RGB
-
-
-def _on_paper(image: np.ndarray, slope: np.ndarray | None = None) -> np.ndarray:
-    """Ink on white paper, and over it blue for and orange against more ink: (28, 28, 3)."""
-    paper = (1 - 0.75 * image[..., None]).repeat(3, axis=-1)
-    if slope is None:
-        return paper
-    strength = (slope / max(float(np.abs(slope).max()), 1e-12))[..., None]
-    return paper + (np.where(strength < 0, _AGAINST, _FOR) - paper) * np.abs(strength) * 0.8
 
 
 # --- Is it any good? -----------------------------------------------------------------------------
@@ -203,7 +184,7 @@ def neighbour(picture: np.ndarray, typical: float) -> tuple[Value, Value]:
 
 def lane(run: Run) -> Value:
     """One variant's pictures of the first 25 noises, over time."""
-    frames = recorded(run, "lane", lambda s: sheet(s.samples[:LANE], 5, most=_MOST_BYTES))
+    frames = run.recorded("lane", lambda s: sheet(s.samples[:LANE], 5, most=_MOST_BYTES))
     return {"run": run.id, "frames": frames}
 
 

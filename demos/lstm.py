@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
-from gradio.context import Context
 
 from demos import lstm_handlers as on
 from demos import lstm_views as views
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import guard
 from demos.kit.lesson import lesson
+from demos.kit.parts import arrivals
 from demos.kit.permalink import address
 from demos.kit.run import Run
-from demos.kit.training import TOGETHER
+from demos.kit.training import TOGETHER, stopping
 from demos.lstm_layout import Layout
 from demos.lstm_state import HOLDS, MOST_CHARACTERS, script_call, sentence, trained
 from dlcore import lstm, lstm_trace
@@ -48,7 +48,8 @@ def build() -> None:
 
 def _wire_sentences(tab: Layout) -> None:
     """Whatever changes a sentence, who reads it, or a gate: read it again."""
-    _arrival(tab)
+    texts = [*tab.texts, tab.look]
+    gr.on(arrivals(), guard(on.arrive), texts, texts, **_HIDDEN)
     read = guard(on.read, names=[f"hold_{gate}" for gate in tab.holds])
     controls = [*tab.texts, tab.twin, *tab.whose, *tab.clamps]
     gr.on(  # one event for all, and one reading at a time: an older one never comes in last
@@ -73,16 +74,6 @@ def _wire_sentences(tab: Layout) -> None:
     tab.mistakes.pick(guard(on.picked), None, first, **_HIDDEN)
 
 
-def _arrival(tab: Layout) -> None:
-    """The first visit to the tab brings a sentence; nothing is loaded before."""
-    here = Context.block
-    while here is not None and not isinstance(here, gr.Tab):
-        here = here.parent
-    if here is not None:
-        shown = [*tab.texts, tab.look]
-        here.select(guard(on.arrive), shown, shown, **_HIDDEN)
-
-
 def _wire_training(tab: Layout) -> None:
     panel = tab.panel
     panel.connect({tab.watched: views.watched}, state=trained)
@@ -104,24 +95,22 @@ def _wire_training(tab: Layout) -> None:
 
 
 def _wire_comparison(tab: Layout) -> None:
-    def compare(csv: Any, *values: Any, request: gr.Request) -> Iterator[list[Any]]:
-        yield from on.compare(tab.form.config(values), csv, request.session_hash or "")
+    def compare(csv: Any, *values: Any) -> Iterator[list[Any]]:
+        yield from on.compare(tab.form.config(values), csv)
 
+    buttons = [tab.compare, tab.compare_stop]
     shown = [tab.compare_status, tab.gradient, tab.race, tab.race_lengths]
-    tab.compare.click(
+    running = tab.compare.click(
         guard(compare, names=tab.form.names),
         [tab.csv, *tab.form.components],
-        [tab.compare, tab.compare_stop, *shown],
+        [*buttons, *shown],
         api_name="lstm_compare",
         api_description="Train an LSTM, a GRU, a plain RNN and a bag of words on the same data; "
         "measure gradient against distance, test accuracy, accuracy by length.",
         **TOGETHER,
         show_progress="hidden",
     )
-    tab.compare_stop.click(
-        guard(on.stop_compare), None, None, api_visibility="private", show_progress="hidden",
-        queue=False,
-    )  # fmt: skip
+    stopping(tab.compare, tab.compare_stop, tab.compare_status, running)
 
 
 def _checked(name: str, value: Any) -> Any:

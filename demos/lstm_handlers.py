@@ -2,7 +2,6 @@
 
 import dataclasses
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -31,7 +30,7 @@ from demos.widgets.status import status
 from demos.widgets.token_strip import edited
 from dlcore import lstm, lstm_trace
 from dlcore.data.opinions import LANGUAGES, MOST_BYTES, load_opinions
-from dlcore.jobs import Stream, stream
+from dlcore.jobs import stream
 
 _FARTHEST = 20  # words that the gradient is followed back
 _FEWEST = 8  # sentences that must be long enough for that
@@ -152,44 +151,7 @@ def judge_bundled(look: Look) -> tuple[Any, ...]:
 # --- Why LSTM ------------------------------------------------------------------------------------
 
 
-class _Races:
-    """The comparison that each page runs, so that its Stop finds it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: dict[str, Stream] = {}
-        self._stopped: set[str] = set()
-
-    def begin(self, page: str) -> None:
-        with self._lock:
-            self._stopped.discard(page)
-
-    def follow(self, page: str, running: Stream) -> None:
-        with self._lock:
-            self._running[page] = running
-
-    def stop(self, page: str) -> None:
-        with self._lock:
-            running = self._running.get(page)
-            if running is not None:
-                self._stopped.add(page)
-        if running is not None:
-            running.stop()
-
-    def stopped(self, page: str) -> bool:
-        with self._lock:
-            return page in self._stopped
-
-    def end(self, page: str) -> None:
-        with self._lock:
-            self._running.pop(page, None)
-            self._stopped.discard(page)
-
-
-_races = _Races()
-
-
-def compare(config: lstm.Config, csv: Any, page: str) -> Iterator[list[Any]]:
+def compare(config: lstm.Config, csv: Any) -> Iterator[list[Any]]:
     """Train each kind of model in turn, and measure it as soon as it is there."""
     norms: dict[str, lstm_trace.Reach] = {}
     tests: dict[str, lstm.Evaluation] = {}
@@ -197,40 +159,33 @@ def compare(config: lstm.Config, csv: Any, page: str) -> Iterator[list[Any]]:
     began, done = time.monotonic(), 0
     job_arguments(config, csv, "")  # a table that cannot be used is refused before all else
     texts = _unseen(config, csv)
-    _races.begin(page)
     yield [*buttons, status("waiting"), None, None, None]
-    try:
-        for place, kind in enumerate(KINDS):
-            arguments = job_arguments(dataclasses.replace(config, model=kind), csv, "")
-            running = stream(lstm.job, *arguments, budget_s=300.0)
-            _races.follow(page, running)
-            try:
-                last = None
-                for event in running:
-                    if event.snapshot is not None:
-                        last = event.snapshot
-                    done = place * event.total + event.step
-                    gone = time.monotonic() - began
-                    word = "running" if event.step else "waiting"
-                    line = status(word, step=done, total=len(KINDS) * event.total, elapsed_s=gone)
-                    yield [gr.skip(), gr.skip(), line, gr.skip(), gr.skip(), gr.skip()]
-            finally:
-                running.close()
-            if _races.stopped(page) or last is None:
-                break
-            model = lstm.restore(last.state, arguments[0])
-            if kind != "bag" and (reach := _reach(model, texts)) is not None:
-                norms[kind] = reach
-            if last.test is not None:
-                tests[kind] = last.test
-            race = views.race({name: test.accuracy for name, test in tests.items()})
-            charts = [views.gradients(norms), race, views.lengths(tests)]
-            yield [gr.skip(), gr.skip(), gr.skip(), *charts]
-        word = "stopped" if _races.stopped(page) else "done"
-    finally:
-        _races.end(page)
+    for place, kind in enumerate(KINDS):
+        arguments = job_arguments(dataclasses.replace(config, model=kind), csv, "")
+        running = stream(lstm.job, *arguments, budget_s=300.0)
+        last = None
+        try:
+            for event in running:
+                last = event.snapshot or last
+                done = place * event.total + event.step
+                gone = time.monotonic() - began
+                word = "running" if event.step else "waiting"
+                line = status(word, step=done, total=len(KINDS) * event.total, elapsed_s=gone)
+                yield [gr.skip(), gr.skip(), line, gr.skip(), gr.skip(), gr.skip()]
+        finally:
+            running.close()
+        if last is None:
+            continue
+        model = lstm.restore(last.state, arguments[0])
+        if kind != "bag" and (reach := _reach(model, texts)) is not None:
+            norms[kind] = reach
+        if last.test is not None:
+            tests[kind] = last.test
+        race = views.race({name: test.accuracy for name, test in tests.items()})
+        charts = [views.gradients(norms), race, views.lengths(tests)]
+        yield [gr.skip(), gr.skip(), gr.skip(), *charts]
     over = [gr.update(interactive=True), gr.update(interactive=False)]
-    yield [*over, status(word, step=done, total=done), gr.skip(), gr.skip(), gr.skip()]
+    yield [*over, status("done", step=done, total=done), gr.skip(), gr.skip(), gr.skip()]
 
 
 def _unseen(config: lstm.Config, csv: Any) -> list[str]:
@@ -244,7 +199,3 @@ def _reach(model: lstm.Reader, texts: list[str]) -> lstm_trace.Reach | None:
     counts = sorted((len(model.vocabulary.tokens(text)) for text in texts), reverse=True)
     distance = min(_FARTHEST, counts[min(_FEWEST, len(counts)) - 1] - 1)
     return lstm_trace.gradient_by_distance(model, texts, distance) if distance > 0 else None
-
-
-def stop_compare(request: gr.Request) -> None:
-    _races.stop(request.session_hash or "")

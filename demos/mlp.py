@@ -9,8 +9,9 @@ from demos import mlp_views as views
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import guard
 from demos.kit.lesson import lesson
+from demos.kit.parts import arrivals
 from demos.kit.run import Run
-from demos.kit.training import TOGETHER
+from demos.kit.training import TOGETHER, stopping
 from demos.mlp_handlers import Handlers
 from demos.mlp_layout import Layout
 from dlcore import mlp
@@ -90,8 +91,8 @@ def _wire_picture(tab: Layout, on: Handlers) -> None:
     shown += [tab.findings, *tab.judged]
     look = guard(on.look, names=tab.form.names)
     changes = [tab.form.by_name[name].change for name in state.SHAPE]
-    gr.on(
-        [*changes, tab.csv.change, tab.target.change],
+    gr.on(  # the first look waits until somebody comes
+        [*arrivals(), *changes, tab.csv.change, tab.target.change],
         look,
         given,
         shown,
@@ -100,9 +101,6 @@ def _wire_picture(tab: Layout, on: Handlers) -> None:
         **_LIVE,
         **_STUDY,
     )
-    opened = gr.context.Context.block
-    if isinstance(opened, gr.Tab):  # the first look waits until somebody comes
-        opened.select(look, given, shown, **_HIDDEN, **_STUDY)
     tab.network.edit(
         guard(on.edit),
         record,
@@ -138,9 +136,7 @@ def _wire_seeds(tab: Layout, on: Handlers) -> None:
         show_progress="hidden",
         **TOGETHER,
     )
-    tab.seeds_stop.click(
-        guard(on.seeds_stopped), None, shown[:3], cancels=[running], queue=False, **_HIDDEN
-    )
+    stopping(tab.seeds, tab.seeds_stop, tab.seeds_status, running)
 
 
 def _weights(run: Run) -> bytes:

@@ -142,9 +142,6 @@ class Handlers:
             },
         }
 
-    def seeds_stopped(self) -> tuple[Any, Any, Any]:
-        return gr.update(interactive=True), gr.update(interactive=False), status("stopped")
-
     # --- Break it ----------------------------------------------------------------------------
 
     def broken(self, name: str) -> Any:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
-from gradio.context import Context
 
 from demos import vae_compare as comparison
 from demos import vae_handlers as on
@@ -12,9 +11,10 @@ from demos import vae_views as views
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import UserError, guard
 from demos.kit.lesson import lesson
+from demos.kit.parts import arrivals
 from demos.kit.permalink import address
 from demos.kit.run import Run
-from demos.kit.training import TOGETHER
+from demos.kit.training import TOGETHER, stopping
 from demos.vae_layout import Layout
 from demos.vae_state import MODELS, trained
 from dlcore import vae, vae_plane
@@ -64,8 +64,8 @@ def _wire_exploring(tab: Layout) -> None:
     tab.plane.point(guard(on.point), hand, [tab.overlay, tab.plane], **asking)
     tab.plane.path(guard(on.follow), hand, [tab.overlay, tab.plane, tab.steps], **asking)
     look = guard(on.look)
-    arrivals = [tab.tabs["explore"].select, *_arrival()]
-    gr.on([tab.which.change, *arrivals], look, tab.asked, tab.shown, **_HIDDEN, **_STUDY)
+    seen = [tab.which.change, tab.tabs["explore"].select, *arrivals()]
+    gr.on(seen, look, tab.asked, tab.shown, **_HIDDEN, **_STUDY)
     tab.random.click(guard(on.load_random), tab.overlay, [tab.pad, tab.overlay], **_HIDDEN)
     tab.resample.click(guard(on.resample), tab.asked, [tab.overlay, *drawn], **_HIDDEN)
     tab.dream.click(
@@ -76,14 +76,6 @@ def _wire_exploring(tab: Layout) -> None:
         api_description="Ten new digits: codes drawn from the prior, decoded, read by the CNN.",
         show_progress="hidden",
     )
-
-
-def _arrival() -> list[Any]:
-    """The first visit to the tab shows the bundled model; nothing is loaded before."""
-    here = Context.block
-    while here is not None and not isinstance(here, gr.Tab):
-        here = here.parent
-    return [here.select] if here is not None else []
 
 
 def _wire_training(tab: Layout) -> None:
@@ -130,10 +122,7 @@ def _wire_comparison(tab: Layout) -> None:
         show_progress="hidden",
         **TOGETHER,
     )
-    # The last word comes the same way as those of the training, and so after them.
-    tab.race_stop.click(
-        None, None, None, cancels=[running], queue=False, api_visibility="private"
-    ).then(guard(comparison.stopped), None, [*buttons, tab.race_status], **_HIDDEN)
+    stopping(tab.race, tab.race_stop, tab.race_status, running)
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -197,8 +197,3 @@ def _trained(config: vae.Config, entry: Entry) -> Iterator[tuple[str, Any, Any]]
         running.close()
     if at is not None and kept is not None:
         yield "running", at, vae.restore(kept.state, config)
-
-
-def stopped() -> list[Any]:
-    """After Stop: what was measured so far stays."""
-    return [gr.update(interactive=True), gr.update(interactive=False), status("stopped")]

@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,12 +14,11 @@ from demos.kit.run import Run
 from demos.vae_state import SAMPLES, STEPS, Overlay, Point
 from demos.widgets.bars import bars
 from demos.widgets.base import pack
-from demos.widgets.drawing_pad import showing
+from demos.widgets.drawing_pad import stroke
 from demos.widgets.image_grid import images, sheet
 from demos.widgets.latent_plane import laid_on, latent_frame, latent_plane
 from dlcore import vae
 from dlcore.data.mnist import load_mnist
-from dlcore.drawing import CANVAS
 from dlcore.quality import read
 from dlcore.vae_holes import Holes, count_holes
 
@@ -175,7 +174,7 @@ def _dims(model: vae.VAE) -> int:
 def live(run: Run) -> Value:
     """The plane as it forms."""
 
-    frames = _recorded(run, "plane", _moment)
+    frames = run.recorded("plane", _moment)
     labels = run.snapshot.labels if run.snapshot is not None else np.zeros(0, np.uint8)
     value = latent_plane(run.id, labels, frames, axes=_axes(run.config.latent_dim))
     return {**value, **_fresh(run)}
@@ -196,7 +195,7 @@ def pairs(run: Run) -> Value:
             return None
         return sheet(snapshot.pairs.reshape(-1, 28, 28), columns=PAIRS)
 
-    return {"run": run.id, "frames": _recorded(run, "pairs", frame), **_fresh(run)}
+    return {"run": run.id, "frames": run.recorded("pairs", frame), **_fresh(run)}
 
 
 def _fresh(run: Run) -> Value:
@@ -206,13 +205,6 @@ def _fresh(run: Run) -> Value:
     not change is, there is nothing to differ from, and all its frames would be sent once more.
     """
     return {"at": run.latest.step}
-
-
-def _recorded(run: Run, name: str, make: Callable[[Any], Value | None]) -> list[Value]:
-    """The frames so far, with one for a snapshot that is new: not every event brings one."""
-    known = run.frames(name, lambda _: None)
-    last = max((frame["step"] for frame in known), default=-1)
-    return run.frames(name, lambda snap: make(snap) if snap.step > last else None)
 
 
 # --- Compare -------------------------------------------------------------------------------------
@@ -254,14 +246,13 @@ def meaning(found: Mapping[str, Holes]) -> Value:
 
 def stranger() -> Value:
     """A house: a shape of strokes as a pen draws them, and no digit."""
-    corners = torch.tensor(
-        [(0.3, 0.75), (0.3, 0.45), (0.5, 0.22), (0.7, 0.45), (0.7, 0.75), (0.3, 0.75), (0.7, 0.45)]
-    )
-    corners = corners * CANVAS  # (P, 2): x, y
-    start, step = corners[:-1], corners.diff(dim=0)  # (P-1, 2)
-    rows, columns = torch.meshgrid(*[torch.arange(CANVAS) + 0.5] * 2, indexing="ij")
-    pixels = torch.stack([columns, rows], dim=-1)[:, :, None]  # (84, 84, 1, 2)
-    along = ((pixels - start) * step).sum(-1) / (step * step).sum(-1)  # (84, 84, P-1)
-    nearest = start + along.clamp(0, 1)[..., None] * step
-    distance = (pixels - nearest).norm(dim=-1).amin(dim=-1)  # (84, 84)
-    return showing((3.5 - distance).clamp(0, 1))
+    walls = [
+        (0.3, 0.75),
+        (0.3, 0.45),
+        (0.5, 0.22),
+        (0.7, 0.45),
+        (0.7, 0.75),
+        (0.3, 0.75),
+        (0.7, 0.45),
+    ]
+    return stroke(walls, 6.0)

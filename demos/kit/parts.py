@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 
 from demos.kit.language import localise
 
@@ -17,6 +18,14 @@ def button(key: str, **props: Any) -> gr.Button:
     """A button whose id is made of its key's ends: "mlp.buttons.go_on" gets "mlp-go-on"."""
     topic, *_, name = key.split(".")
     return localise(gr.Button(elem_id=f"{topic}-{name.replace('_', '-')}", **props), value=key)
+
+
+def arrivals() -> list[Any]:
+    """For `gr.on`: somebody comes to the tab that is being built. Nothing is loaded before."""
+    here = Context.block
+    while here is not None and not isinstance(here, gr.Tab):
+        here = here.parent
+    return [here.select] if here is not None else []
 
 
 def sections(

@@ -126,3 +126,14 @@ class Run:
         if len(frames) > _MOST_FRAMES:
             frames[:] = frames[:-1:2] + frames[-1:]
         return list(frames) if self.whole else recent(frames)
+
+    def recorded(
+        self, name: str, make: Callable[[Any], Mapping[str, Any] | None]
+    ) -> list[dict[str, Any]]:
+        """The same where not every event brings a snapshot: one more for a snapshot that is new.
+
+        A snapshot must then know its own step.
+        """
+        known = self._frames.get(name, ())
+        last = max((frame["step"] for frame in known), default=-1)
+        return self.frames(name, lambda snap: make(snap) if snap.step > last else None)

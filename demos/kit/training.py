@@ -18,7 +18,7 @@ from demos.kit.language import localise, session_language
 from demos.kit.run import Run
 from demos.kit.settings_form import SettingsForm
 from demos.widgets.line_chart import LineChart, chart_run
-from demos.widgets.status import Status
+from demos.widgets.status import Status, status
 from demos.widgets.timeline import Timeline
 from dlcore.jobs import Stream, stream
 
@@ -26,6 +26,22 @@ _EARLIER_RUNS = 5  # overlaid behind the newest one
 # Runs that may wait or train together; Gradio queues the rest. For every event that trains: events
 # that share an id share the lowest limit, and the default is 1.
 TOGETHER: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 16}
+
+
+def stopping(start: gr.Button, stop: gr.Button, line: Status, running: Any) -> None:
+    """Let `stop` end what `start` began: the event `running`, whose status line is `line`.
+
+    The last words come after the cancel, the same way as those of the event, and so after them.
+    What was shown so far stays.
+    """
+
+    def stopped() -> list[Any]:
+        return [gr.update(interactive=True), gr.update(interactive=False), status("stopped")]
+
+    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    ended = stop.click(None, None, None, cancels=[running], queue=False, **hidden)
+    ended.then(stopped, None, [start, stop, line], **hidden)
+
 
 Picture = Callable[[Run], Any]
 Prepare = Callable[..., tuple[Any, ...]]

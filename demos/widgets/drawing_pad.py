@@ -1,12 +1,14 @@
 """A square to draw in, with mouse, finger, stylus or keys."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from demos.kit.errors import UserError
 from demos.widgets.base import Widget
-from dlcore.drawing import DrawingError, read_canvas, write_canvas
+from dlcore.drawing import CANVAS, DrawingError, read_canvas, write_canvas
 
 
 class DrawingPad(Widget):
@@ -49,3 +51,18 @@ def drawn(pixels: object) -> Tensor:
 def showing(canvas: Tensor) -> dict[str, str]:
     """The pad's value that shows a drawing (84, 84) in [0, 1]."""
     return {"pixels": write_canvas(canvas)}
+
+
+def stroke(points: Sequence[tuple[float, float]], width: float) -> dict[str, str]:
+    """The pad's value with one stroke, straight from point to point.
+
+    points: (x, y) in shares of the pad; width: of the pen, in the canvas's pixels.
+    """
+    corners = torch.tensor(points) * CANVAS  # (P, 2)
+    start, step = corners[:-1], corners.diff(dim=0)  # (P-1, 2)
+    rows, columns = torch.meshgrid(*[torch.arange(CANVAS) + 0.5] * 2, indexing="ij")
+    pixels = torch.stack([columns, rows], dim=-1)[:, :, None]  # (84, 84, 1, 2)
+    along = ((pixels - start) * step).sum(-1) / (step * step).sum(-1)  # (84, 84, P-1)
+    nearest = start + along.clamp(0, 1)[..., None] * step
+    distance = (pixels - nearest).norm(dim=-1).amin(dim=-1)  # (84, 84)
+    return showing((width / 2 + 0.5 - distance).clamp(0, 1))

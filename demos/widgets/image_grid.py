@@ -16,6 +16,7 @@ from demos.widgets.base import Widget, pack
 MOST_BYTES = 6000
 _QUALITIES = (40, 12, 4)  # of a sheet too noisy to be sent without loss
 _SHADES = 16
+_FOR, _AGAINST = np.array([0.13, 0.33, 0.77]), np.array([0.81, 0.36, 0.05])  # RGB
 
 
 class ImageGrid(Widget):
@@ -57,6 +58,19 @@ def _bytes(array: ArrayLike) -> np.ndarray:
     if pixels.dtype == np.uint8:
         return pixels
     return (np.nan_to_num(pixels).clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def on_paper(image: np.ndarray, heat: np.ndarray | None = None) -> np.ndarray:
+    """Ink on white paper with heat over it, blue above zero and orange below.
+
+    image: (H, W) in [0, 1], 1 = ink; heat: (H, W), signed, its largest value as strong as any.
+    Gives (H, W, 3) in [0, 1].
+    """
+    paper = (1 - 0.75 * image[..., None]).repeat(3, axis=-1)
+    if heat is None:
+        return paper
+    strength = (heat / max(float(np.abs(heat).max()), 1e-12))[..., None]
+    return paper + (np.where(strength < 0, _AGAINST, _FOR) - paper) * np.abs(strength) * 0.8
 
 
 def sheet(
