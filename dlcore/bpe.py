@@ -1,0 +1,332 @@
+"""Text as a GPT takes it: cut into tokens, which were found by counting.
+
+Characters are the plain way: a short list of them, long texts. Byte-pair encoding (Sennrich et
+al., "Neural machine translation of rare words with subword units", 2016; on bytes: Radford et al.,
+"Language models are unsupervised multitask learners", 2019) begins with the 256 bytes that any
+text is made of and, over and over, makes one token of the two neighbours that meet most often. So
+a frequent word becomes one token, a rare one several, and no text at all is unknown. Look at
+`train_bpe`, and at `BPE.pieces`: a Vietnamese letter takes up to three bytes, and a token may end
+in the middle of one.
+"""
+
+import codecs
+import heapq
+import json
+import re
+import sys
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import Protocol
+
+SPLITS = ("gpt2", "words", "rhymes")
+_LONGEST = 20  # characters of a chunk, at most, that merges are learnt in
+_SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # Unicode's White_Space
+_VOWELS = "aàáảãạăằắẳẵặâầấẩẫậeèéẻẽẹêềếểễệiìíỉĩịoòóỏõọôồốổỗộơờớởỡợuùúủũụưừứửữựyỳýỷỹỵ"
+_ONSETS = "ngh|ng|nh|ch|gh|gi|kh|ph|qu|th|tr|[bcdđghklmnprstvx]"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What can be shown of a text: one token, or those that only together make a character."""
+
+    text: str
+    ids: tuple[int, ...]
+
+
+class Tokenizer(Protocol):
+    """Text to numbers and back. `len()`: how many numbers there are."""
+
+    def __len__(self) -> int: ...
+    def encode(self, text: str) -> list[int]: ...
+    def decode(self, ids: Sequence[int]) -> str: ...
+    def pieces(self, ids: Sequence[int]) -> list[Piece]: ...
+    def to_bytes(self) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Characters:
+    """One token for each known character, and a last one, shown as �, for all others."""
+
+    known: str
+    number: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", {c: n for n, c in enumerate(self.known)})
+
+    def __len__(self) -> int:
+        return len(self.known) + 1
+
+    def encode(self, text: str) -> list[int]:
+        return [self.number.get(c, len(self.known)) for c in text]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join((*self.known, "�")[i] for i in ids)
+
+    def pieces(self, ids: Sequence[int]) -> list[Piece]:
+        return [Piece(self.decode([i]), (i,)) for i in ids]
+
+    def to_bytes(self) -> bytes:
+        return json.dumps({"kind": "characters", "known": self.known}).encode()
+
+
+def train_characters(text: str, most: int = 2000) -> Characters:
+    """The characters of a text, in the order of their numbers in Unicode.
+
+    most: of a text with more kinds of them, only the most frequent are known.
+    """
+    return Characters("".join(sorted(c for c, _ in Counter(text).most_common(most))))
+
+
+@dataclass(frozen=True)
+class BPE:
+    """Byte-pair encoding. Numbers 0 to 255 are the bytes, 256 + n is what merge n made.
+
+    merges: for each further token the two that it joins, the first learnt first.
+    split: how a text is cut into chunks, over whose borders nothing is joined; see `chunks`.
+    order: which byte the number n < 256 stands for; GPT-2 has an order of its own.
+    special: tokens after all others that stand for no text, such as GPT-2's "<|endoftext|>".
+    """
+
+    merges: tuple[tuple[int, int], ...]
+    split: str = "words"
+    order: bytes = bytes(range(256))
+    special: tuple[str, ...] = ()
+    tokens: tuple[bytes, ...] = field(init=False, repr=False, compare=False)
+    _made: dict[tuple[int, int], int] = field(init=False, repr=False, compare=False)
+    _number: dict[int, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        tokens = [bytes([b]) for b in self.order]
+        for a, b in self.merges:
+            tokens.append(tokens[a] + tokens[b])
+        tokens += [name.encode() for name in self.special]
+        object.__setattr__(self, "tokens", tuple(tokens))
+        object.__setattr__(self, "_made", {pair: 256 + n for n, pair in enumerate(self.merges)})
+        object.__setattr__(self, "_number", {b: n for n, b in enumerate(self.order)})
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def encode(self, text: str) -> list[int]:
+        """Any text, also one with letters never seen in training, whose bytes then stand alone."""
+        known: dict[str, list[int]] = {}
+        ids: list[int] = []
+        for chunk in chunks(text, self.split):
+            if chunk not in known:
+                data = chunk.encode("utf-8", "replace")  # half of a pair of surrogates is no text
+                known[chunk] = _join([self._number[b] for b in data], self._made)
+            ids += known[chunk]
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of tokens. Bytes that make no character are shown as �."""
+        return b"".join(self.tokens[i] for i in ids).decode("utf-8", "replace")
+
+    def pieces(self, ids: Sequence[int]) -> list[Piece]:
+        """The tokens one by one, except where only several together make whole characters."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        found, text, group = list[Piece](), "", list[int]()
+        for place, i in enumerate(ids):
+            text += decoder.decode(self.tokens[i], final=place == len(ids) - 1)
+            group.append(i)
+            if not decoder.getstate()[0]:  # no half of a character is left
+                found.append(Piece(text, tuple(group)))
+                text, group = "", []
+        return found
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(
+            {
+                "kind": "bpe",
+                "split": self.split,
+                "merges": self.merges,
+                "order": list(self.order),
+                "special": self.special,
+            }
+        ).encode()
+
+
+def tokenizer_from_bytes(data: bytes) -> Tokenizer:
+    """What `to_bytes` wrote. Raises ValueError for anything else."""
+    try:
+        told = json.loads(data)
+        if told["kind"] == "characters":
+            return Characters(str(told["known"]))
+        merges = tuple((int(a), int(b)) for a, b in told["merges"])
+        if any(not 0 <= i < 256 + n for n, pair in enumerate(merges) for i in pair):
+            raise ValueError("a token is made of tokens that come later")
+        order = bytes(told["order"])
+        if sorted(order) != list(range(256)) or told["split"] not in SPLITS:
+            raise ValueError("not each byte has one number, or the split is unknown")
+        return BPE(merges, told["split"], order, tuple(map(str, told["special"])))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no tokenizer: {error}") from error
+
+
+# --- Chunks: what is never joined ----------------------------------------------------------------
+
+
+def chunks(text: str, split: str) -> list[str]:
+    """Cut a text so that `"".join` gives it back.
+
+    "gpt2": as GPT-2 does: words with the space before them, numbers, runs of marks, spaces.
+    "words": the same without English's 's and 't, and nothing longer than 20 characters.
+    "rhymes": Vietnamese syllables cut once more, "trăm" into "tr" and "ăm": what rhymes, and has
+    the same tone, ends in the same token.
+    """
+    return _pattern(split).findall(text)
+
+
+@cache
+def _pattern(split: str) -> re.Pattern[str]:
+    numbers = _numbers()
+    letter, number = rf"[^\W_{numbers}]", f"[{numbers}]"
+    mark = rf"(?:[^\w{_SPACE}]|_)"
+    if split == "gpt2":
+        return re.compile(
+            rf"'s|'t|'re|'ve|'m|'ll|'d| ?{letter}+| ?{number}+| ?{mark}+"
+            rf"|[{_SPACE}]+(?![^{_SPACE}])|[{_SPACE}]+"
+        )
+    words = rf" ?{letter}{{1,{_LONGEST}}}| ?{number}{{1,3}}| ?{mark}{{1,8}}|[{_SPACE}]"
+    if split == "words":
+        return re.compile(words)
+    vowel = f"[{_VOWELS}{_VOWELS.upper()}]"
+    onset = rf" ?(?i:{_ONSETS})(?={vowel})| (?={vowel})"
+    rhyme = rf"{vowel}+(?i:ng|nh|ch|[cmnpt])?(?!{letter})"
+    return re.compile(f"{onset}|{rhyme}|{words}")
+
+
+@cache
+def _numbers() -> str:
+    """Ranges of all characters that are numbers, "²" and "Ⅷ" too, for a regular expression."""
+    found = [c for c in range(128, sys.maxunicode + 1) if unicodedata.category(chr(c))[0] == "N"]
+    ranges, first = [r"0-9"], 0
+    for place, c in enumerate(found):
+        if place + 1 == len(found) or found[place + 1] != c + 1:
+            ranges.append(f"{chr(found[first])}-{chr(c)}")
+            first = place + 1
+    return "".join(ranges)
+
+
+# --- Merging -------------------------------------------------------------------------------------
+
+
+def _join(ids: list[int], made: dict[tuple[int, int], int]) -> list[int]:
+    """Join neighbours until no known pair is left: the merge learnt first, from left to right.
+
+    In a heap, so that a million letters without a space take seconds, not days. made: pair -> what
+    it becomes; a pair's place in the order of learning is the number of what it becomes.
+    """
+    if len(ids) < 2:
+        return ids
+    ids, end = list(ids), len(ids)
+    after, before = list(range(1, end + 1)), list(range(-1, end - 1))
+    heap = [
+        (made[pair], n) for n, pair in enumerate(zip(ids, ids[1:], strict=False)) if pair in made
+    ]
+    heapq.heapify(heap)
+    while heap:
+        new, n = heapq.heappop(heap)
+        second = after[n]
+        if second == end or made.get((ids[n], ids[second])) != new:
+            continue  # one of the two has been joined with another meanwhile
+        third = after[second]
+        ids[n], ids[second], after[n] = new, -1, third
+        if third < end:
+            before[third] = n
+            if (new, ids[third]) in made:
+                heapq.heappush(heap, (made[new, ids[third]], n))
+        if (first := before[n]) >= 0 and (ids[first], new) in made:
+            heapq.heappush(heap, (made[ids[first], new], first))
+    return [i for i in ids if i >= 0]
+
+
+def train_bpe(text: str, size: int, split: str = "words") -> BPE:
+    """Learn merges until there are `size` tokens, or until no pair meets twice.
+
+    A pair counts as often as the chunks that it stands in; of equals the lower numbers come first.
+    """
+    counts = Counter(
+        part
+        for chunk in chunks(text, split)
+        for part in re.findall(f"(?s).{{1,{_LONGEST}}}", chunk)
+    )
+    words = [list(chunk.encode("utf-8", "replace")) for chunk in counts]
+    times = list(counts.values())
+    pairs: Counter[tuple[int, int]] = Counter()
+    where: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for n, word in enumerate(words):
+        for pair in zip(word, word[1:], strict=False):
+            pairs[pair] += times[n]
+            where[pair].add(n)
+    heap = [(-count, pair) for pair, count in pairs.items()]
+    heapq.heapify(heap)
+    merges: list[tuple[int, int]] = []
+    while heap and 256 + len(merges) < size:
+        count, best = heapq.heappop(heap)
+        if -count != pairs[best]:  # it was counted before other merges took some away
+            if pairs[best] > 1:
+                heapq.heappush(heap, (-pairs[best], best))
+            continue
+        if -count < 2:
+            break
+        changed = set[tuple[int, int]]()
+        for n in where[best]:
+            old, new = words[n], _replace(words[n], best, 256 + len(merges))
+            for pair in zip(old, old[1:], strict=False):
+                pairs[pair] -= times[n]
+            for pair in zip(new, new[1:], strict=False):
+                pairs[pair] += times[n]
+                where[pair].add(n)
+                changed.add(pair)
+            words[n] = new
+        for pair in changed:
+            heapq.heappush(heap, (-pairs[pair], pair))
+        del pairs[best], where[best]
+        merges.append(best)
+    return BPE(tuple(merges), split)
+
+
+def _replace(word: list[int], pair: tuple[int, int], new: int) -> list[int]:
+    """The tokens of a word with every `pair`, from the left, become one token."""
+    made, n = list[int](), 0
+    while n < len(word):
+        if tuple(word[n : n + 2]) == pair:
+            made.append(new)
+            n += 2
+        else:
+            made.append(word[n])
+            n += 1
+    return made
+
+
+# --- GPT-2's own ---------------------------------------------------------------------------------
+
+
+def from_gpt2_files(vocabulary: str, merges: str) -> BPE:
+    """GPT-2's tokenizer from its published vocab.json (encoder.json) and merges.txt (vocab.bpe).
+
+    There a byte is written as a letter that can be seen: "Ġ" for a space.
+    """
+    numbers: dict[str, int] = json.loads(vocabulary)
+    letters = _visible_bytes()
+    order = bytes(sorted(range(256), key=lambda b: numbers[letters[b]]))
+    pairs = [line.split(" ") for line in merges.splitlines() if line and line[:8] != "#version"]
+    ids = tuple((numbers[a], numbers[b]) for a, b in pairs)
+    known = 256 + len(ids)
+    special = [name for name, n in sorted(numbers.items(), key=lambda item: item[1]) if n >= known]
+    bpe = BPE(ids, "gpt2", order, tuple(special))
+    if len(bpe) != len(numbers):
+        raise ValueError(f"{len(numbers)} tokens in the vocabulary, {len(bpe)} by the merges")
+    return bpe
+
+
+@lru_cache(maxsize=1)
+def _visible_bytes() -> list[str]:
+    """The letter that GPT-2's files write for each byte."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    rest = iter(range(256, 512))
+    return [chr(b) if b in plain else chr(next(rest)) for b in range(256)]

@@ -1,0 +1,263 @@
+"""Writing with a GPT, one token after another, with every choice in the open.
+
+A GPT says how likely each token is to come next; who takes one of them, and how, is the decoder.
+Always the likeliest repeats itself before long, and every one as often as the model says stumbles
+now and then over an unlikely one. Between those lie the filters here, each of which changes the
+probabilities a little before one token is drawn (top-p: Holtzman et al., "The curious case of
+neural text degeneration", 2020; repetition penalty: Keskar et al., "CTRL", 2019). Look at `stages`.
+"""
+
+import codecs
+import math
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+
+import torch
+from torch import Tensor
+
+from dlcore.bpe import BPE, Tokenizer
+from dlcore.gpt import Cache, Writer
+from dlcore.settings import Settings, setting
+
+MOST_ALTERNATIVES = 20
+STAGES = ("model", "penalty", "temperature", "top_k", "top_p")  # in the order they are applied
+
+
+@dataclass(frozen=True)
+class Decoding(Settings):
+    """How to choose. The defaults are those that the bundled GPT was measured with."""
+
+    length: int = setting(140, low=1, high=1000)  # new tokens
+    temperature: float = setting(0.8, low=0.05, high=3.0)  # below 1: the likely becomes likelier
+    top_k: int = setting(0, low=0, high=1000)  # only the k likeliest; 0: all
+    top_p: float = setting(0.95, low=0.05, high=1.0)  # only the likeliest that together reach p
+    repetition_penalty: float = setting(1.0, low=1.0, high=2.0)  # against tokens already there
+    greedy: bool = setting(False)  # always the likeliest
+    seed: int = setting(0, low=0, high=2**31 - 1)
+
+
+# Four ways to go on from the same text, for comparison.
+DECODERS = {
+    "greedy": Decoding(greedy=True, temperature=1.0, top_p=1.0),
+    "plain": Decoding(temperature=1.0, top_p=1.0),
+    "top_k": Decoding(temperature=1.0, top_k=20, top_p=1.0),
+    "top_p": Decoding(temperature=1.0, top_p=0.9),
+}
+# `generate_text` of the tutorial: temperature 0.7, sampled, 100 tokens.
+TUTORIAL_DECODING = Decoding(length=100, temperature=0.7, top_p=1.0)
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A token that could have come: its probability after each of the STAGES, in [0, 1]."""
+
+    id: int
+    text: str  # "�" where it is only a part of a character
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Token:
+    """One step of writing.
+
+    text: what it adds to what is written; "" while a character is not complete. surprise: -ln of
+    the probability that the model itself gave it, nats; entropy: of the model's whole distribution,
+    nats. alternatives: the likeliest for the model, itself perhaps among them. forced: not drawn.
+    """
+
+    id: int
+    text: str
+    probabilities: tuple[float, ...]  # of itself, after each of the STAGES
+    surprise: float
+    entropy: float
+    alternatives: tuple[Alternative, ...]
+    forced: bool = False
+
+
+def generate(
+    writer: Writer,
+    prompt: str,
+    decoding: Decoding,
+    *,
+    forced: Sequence[int] = (),
+    use_cache: bool = True,
+) -> Iterator[Token]:
+    """Go on from `prompt`, token by token; stop by closing.
+
+    forced: tokens that come first whatever their probability: a branch of an earlier text. They
+    count as new ones, so that `length` is always the number of tokens that come. The seed draws one
+    number for each place: after the same forced tokens the same text follows.
+    use_cache: without it, everything is read anew for every token, which changes only the speed.
+    """
+    ids = encode_prompt(writer, prompt)
+    luck = torch.rand(decoding.length, generator=_seeded(decoding.seed)).tolist()
+    eye = _Eye(writer, use_cache)
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for place in range(decoding.length):
+        logits = eye.read(ids)  # (V,)
+        found = stages(logits, ids, decoding)  # (stages, V), probabilities
+        is_forced = place < len(forced)
+        new = forced[place] if is_forced else draw(found[-1], luck[place], decoding.greedy)
+        ids.append(new)
+        yield _token(writer.tokenizer, new, found, decoder, is_forced)
+
+
+def encode_prompt(writer: Writer, prompt: str) -> list[int]:
+    """A prompt's tokens, of composed letters (NFC), as the texts are that models learn from."""
+    return [*writer.lead, *writer.tokenizer.encode(unicodedata.normalize("NFC", prompt))]
+
+
+def write(writer: Writer, prompt: str, decoding: Decoding) -> str:
+    """The new text alone, whole."""
+    tokens = generate(writer, prompt, decoding)
+    return writer.tokenizer.decode([token.id for token in tokens])
+
+
+def stages(logits: Tensor, ids: Sequence[int], decoding: Decoding) -> Tensor:
+    """logits (V,) -> probabilities (5, V) after each of the STAGES; the last are drawn from.
+
+    ids: all tokens before this one, which a penalty makes less likely.
+    """
+    kept = [logits]
+    if decoding.repetition_penalty != 1.0 and ids:
+        seen = torch.tensor(sorted(set(ids)))
+        was = logits[seen]
+        less = torch.where(was > 0, was / decoding.repetition_penalty,
+                           was * decoding.repetition_penalty)  # fmt: skip
+        logits = logits.index_put((seen,), less)
+    kept.append(logits)
+    logits = logits / decoding.temperature
+    kept.append(logits)
+    if 0 < decoding.top_k < len(logits):
+        least = logits.topk(decoding.top_k).values[-1]
+        logits = logits.masked_fill(logits < least, -inf)
+    kept.append(logits)
+    if decoding.top_p < 1.0:
+        ordered, order = logits.softmax(dim=0).sort(descending=True)
+        beyond = ordered.cumsum(dim=0) - ordered >= decoding.top_p  # enough without it
+        logits = logits.index_fill(0, order[beyond], -inf)
+    kept.append(logits)
+    return torch.stack(kept).softmax(dim=1)
+
+
+def draw(probabilities: Tensor, luck: float, greedy: bool = False) -> int:
+    """A token by its probability (V,). luck: a number in [0, 1) from a seed."""
+    if greedy:
+        return int(probabilities.argmax())
+    sums = probabilities.double().cumsum(dim=0)
+    return int(torch.searchsorted(sums, luck * sums[-1], right=True).clamp(max=len(sums) - 1))
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+class _Eye:
+    """Reads a text that grows: what the model expects next, with as little reading as it can."""
+
+    def __init__(self, writer: Writer, use_cache: bool) -> None:
+        self.writer, self.use_cache = writer, use_cache
+        self.first = self.read_to = 0  # of all tokens: those in the cache
+        self.cache = Cache(writer.model.shape)
+
+    @torch.no_grad()
+    def read(self, ids: Sequence[int]) -> Tensor:
+        """All tokens so far -> logits (V,) of the next one."""
+        if not ids:
+            raise ValueError("a model needs at least one token to go on from")
+        if len(ids) - self.first > self.writer.model.shape.context:
+            self.first = self.read_to = _cut(ids, self.writer)  # forget the beginning
+            self.cache.length = 0
+        if not self.use_cache:
+            return self.writer.model(torch.tensor([ids[self.first :]])).logits[0, -1]
+        new = torch.tensor([ids[self.read_to :]])
+        self.read_to = len(ids)
+        return self.writer.model(new, self.cache).logits[0, -1]
+
+
+def _cut(ids: Sequence[int], writer: Writer) -> int:
+    """Where to read on when a text has outgrown the context: at its half, or the next good line."""
+    least = len(ids) - writer.model.shape.context // 2
+    if writer.lines and len(writer.lead) == 1:
+        breaks = [n for n, i in enumerate(ids) if i == writer.lead[0]][:: writer.lines]
+        return next((n for n in breaks if n >= least), least)
+    return least
+
+
+def _token(
+    tokenizer: Tokenizer, new: int, found: Tensor, decoder: codecs.IncrementalDecoder, forced: bool
+) -> Token:
+    best = found[0].topk(min(MOST_ALTERNATIVES, found.shape[1])).indices
+    columns = found[:, best].T.tolist()
+    alternatives = tuple(
+        Alternative(i, tokenizer.decode([i]), tuple(column))
+        for i, column in zip(best.tolist(), columns, strict=True)
+    )
+    own = tuple(found[:, new].tolist())
+    nats = -(found[0] * found[0].clamp(min=1e-30).log()).sum().item()
+    surprise = -math.log(max(own[0], 1e-30))
+    if isinstance(tokenizer, BPE):
+        text = decoder.decode(tokenizer.tokens[new])
+    else:
+        text = tokenizer.decode([new])
+    return Token(new, text, own, surprise, max(nats, 0.0), alternatives, forced)
+
+
+# --- What is measured of a text ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of a text that was written: how much it repeats itself, how sure the model was.
+
+    repetition: share of its runs of four tokens that had come before, in [0, 1]; entropy and
+    surprise: means over its tokens, nats.
+    """
+
+    repetition: float
+    entropy: float
+    surprise: float
+
+
+def measure(tokens: Sequence[Token]) -> Measures:
+    """Raises ValueError for no token at all."""
+    if not tokens:
+        raise ValueError("nothing was written")
+    ids = [token.id for token in tokens]
+    runs = [tuple(ids[n : n + 4]) for n in range(len(ids) - 3)]
+    repetition = 1 - len(set(runs)) / len(runs) if runs else 0.0
+    count = len(tokens)
+    return Measures(
+        repetition,
+        sum(token.entropy for token in tokens) / count,
+        sum(token.surprise for token in tokens) / count,
+    )
+
+
+def compare(
+    writer: Writer, prompt: str, *, length: int = 100, seed: int = 0
+) -> Iterator[tuple[str, Token]]:
+    """All DECODERS on one prompt and seed, a token of each in turn."""
+    runs = {
+        name: generate(writer, prompt, replace(decoding, length=length, seed=seed))
+        for name, decoding in DECODERS.items()
+    }
+    for _ in range(length):
+        for name, run in runs.items():
+            yield name, next(run)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a text costs: `per_word` is tokens for each word (in Vietnamese: syllable)."""
+
+    tokens: int
+    characters: int
+    per_word: float
+
+
+def cost(tokenizer: Tokenizer, text: str) -> Cost:
+    count = len(tokenizer.encode(text))
+    return Cost(count, len(text), count / max(1, len(text.split())))
