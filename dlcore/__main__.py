@@ -141,6 +141,10 @@ def _add_settings(parser: argparse.ArgumentParser, topic: ModuleType) -> None:
         )
     if "target" in takes:
         parser.add_argument("--target", metavar="COLUMN", help="what to predict from that table")
+    if "text" in takes:
+        parser.add_argument(
+            "--corpus", type=Path, metavar="FILE", help="the text to learn from (UTF-8)"
+        )
     settings = parser.add_argument_group("settings")
     for field in dataclasses.fields(topic.Config):
         low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
@@ -175,8 +179,8 @@ def _train(flags: argparse.Namespace) -> int:
     names = [field.name for field in dataclasses.fields(topic.Config)]
     given = {n: v for n in names if (v := getattr(flags, n)) is not None}
     start = topic.TUTORIAL if getattr(flags, "tutorial", False) else topic.Config()
-    own = _own_table(flags)
-    if own:  # then that is what to learn from
+    own = _own_data(flags)
+    if "csv" in own:  # then that is what to learn from
         given |= {f.name: "csv" for f in dataclasses.fields(start) if _offers_csv(f)}
     config = dataclasses.replace(start, **given)
     if flags.out.suffix != ".safetensors":
@@ -208,8 +212,10 @@ def _train(flags: argparse.Namespace) -> int:
     return INTERRUPTED if interrupted else DONE
 
 
-def _own_table(flags: argparse.Namespace) -> dict[str, str]:
-    """The table given with --csv as the job's arguments; empty without one."""
+def _own_data(flags: argparse.Namespace) -> dict[str, str]:
+    """The table given with --csv, or the text with --corpus, as the job's arguments."""
+    if getattr(flags, "corpus", None) is not None:
+        return {"text": flags.corpus.read_text(encoding="utf-8")}
     if getattr(flags, "csv", None) is None:
         return {}
     from dlcore.data.sheet import MOST_BYTES, decode
