@@ -11,7 +11,7 @@ same text anew for each token, and at `train`, where the whole of its schooling 
 import math
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -253,13 +253,15 @@ class Writer:
     """A GPT and the tokenizer that belongs to it.
 
     lead: tokens before every text that it is given, which thus never is empty. lines: a text that
-    grows longer than the context is cut at every n-th line; 0: anywhere.
+    grows longer than the context is cut at every n-th line; 0: anywhere. known: fingerprints of the
+    lines that it has read, int64, sorted; see `dlcore.gpt_tasks.copied`.
     """
 
     model: GPT
     tokenizer: Tokenizer
     lead: tuple[int, ...] = ()
     lines: int = 0
+    known: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -368,11 +370,11 @@ def restore(state: Mapping[str, Tensor | np.ndarray], config: Config) -> Writer:
     if not {"tokenizer", "lines"} <= values.keys():
         raise ValueError("the tokenizer is missing among the weights")
     tokenizer = tokenizer_from_bytes(bytes(values.pop("tokenizer").numpy()))
-    values.pop("lines")
+    known = values.pop("lines").numpy()
     model = GPT(_shape(config, len(tokenizer)))
     model.load_state_dict({name: value.float() for name, value in values.items()})
     lead = tuple(tokenizer.encode("\n")) if config.task == "text" else ()
-    return Writer(model.eval().requires_grad_(False), tokenizer, lead, config.lines)
+    return Writer(model.eval().requires_grad_(False), tokenizer, lead, config.lines, known)
 
 
 def job(config: Config, text: str = "") -> Iterator[Progress]:

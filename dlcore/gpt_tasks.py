@@ -96,7 +96,7 @@ class Corpus:
             self.tokenizer = train_bpe(text[:cut], config.vocabulary, config.tokens)
         self.learnt = _Part(self.tokenizer, text[:cut], config)
         self.held = _Part(self.tokenizer, text[cut:], config)
-        self.fingerprints = fingerprints(text[:cut].splitlines())
+        self.fingerprints = fingerprints(text.splitlines())
         self.seed = config.seed
 
     def batch(self, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -248,3 +248,9 @@ def fingerprints(lines: Iterable[str]) -> np.ndarray:
     return np.unique(
         np.array([fingerprint(line) for line in lines if any(map(str.isalnum, line))], np.int64)
     )
+
+
+def copied(text: str, known: np.ndarray) -> list[bool]:
+    """For each line of a text, whether it stands word for word among those with fingerprints."""
+    lines = text.splitlines()
+    return np.isin([fingerprint(line) for line in lines], known).tolist() if lines else []
