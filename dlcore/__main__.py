@@ -82,6 +82,13 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     weights.add_argument("--folder", type=Path, default=WEIGHTS, help="default: %(default)s")
     weights.set_defaults(run=_weights)
 
+    calibrate = commands.add_parser(
+        "calibrate", help="make the certainties of a trained CNN mean what they say"
+    )
+    calibrate.add_argument("file", type=Path, help="a checkpoint of the topic cnn")
+    calibrate.add_argument("--out", type=Path, help="where the result goes (default: the file)")
+    calibrate.set_defaults(run=_calibrate)
+
     bench = commands.add_parser("bench", help="measure speed, as ratios within one run")
     bench.add_argument("rows", nargs="*", metavar="ROW", help="what to measure (default: all)")
     bench.add_argument("--list", action="store_true", help="say which rows there are")
@@ -308,6 +315,15 @@ def _list_weights(files: Sequence[Path], folder: Path) -> int:
             continue
         metrics = "  ".join(f"{name} {value:.4g}" for name, value in checkpoint.metrics.items())
         print(f"{file.name:<32} {size}  {checkpoint.topic}  {metrics}")
+    return DONE
+
+
+def _calibrate(flags: argparse.Namespace) -> int:
+    from dlcore.cnn_calibration import calibrate_file
+
+    out = flags.out or flags.file
+    temperature, result = calibrate_file(flags.file, out)
+    print(f"temperature {temperature:.3f}, test loss {result.loss:.4f}; saved in {out}")
     return DONE
 
 
