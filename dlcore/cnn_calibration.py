@@ -32,8 +32,9 @@ def temperature(logits: Tensor, labels: Tensor) -> float:
     low, high = math.log(_COLDEST), math.log(_WARMEST)
     while high - low > 1e-4:
         middle = torch.tensor((low + high) / 2, dtype=torch.float64, requires_grad=True)
-        F.cross_entropy(logits / middle.exp(), labels).backward()
-        if middle.grad > 0:
+        loss = F.cross_entropy(logits / middle.exp(), labels)
+        (slope,) = torch.autograd.grad(loss, middle)
+        if slope > 0:
             high = middle.item()
         else:
             low = middle.item()
@@ -50,8 +51,8 @@ def calibrate(model: CNN, images: Tensor, labels: Tensor) -> float:
         logits = torch.cat([model(to_input(part)) for part in images.split(250)])
     best = temperature(logits, labels)
     with torch.no_grad():
-        model.fc2.weight /= best
-        model.fc2.bias /= best
+        model.fc2.weight.div_(best)
+        model.fc2.bias.div_(best)
     return best
 
 

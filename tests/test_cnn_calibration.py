@@ -37,8 +37,8 @@ def test_the_answers_stay_and_a_second_time_changes_nothing() -> None:
     before = predict(model, images)
     calibrate(model, images, labels)
     with torch.no_grad():  # as if it boasted
-        model.fc2.weight *= 3
-        model.fc2.bias *= 3
+        model.fc2.weight.mul_(3)
+        model.fc2.bias.mul_(3)
     assert calibrate(model, images, labels) == pytest.approx(3, rel=1e-3)
     assert torch.equal(predict(model, images).argmax(1), before.argmax(1))
     assert calibrate(model, images, labels) == pytest.approx(1, abs=1e-3)
