@@ -99,6 +99,11 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         help="gan: the log-likelihood that Goodfellow et al. reported instead",
     )
     bench.add_argument(
+        "--verses",
+        action="store_true",
+        help="gpt: how many of 500 couplets keep to lục bát instead",
+    )
+    bench.add_argument(
         "--iwae",
         action="store_true",
         help="of the row vae: its importance-weighted bound, which takes many minutes",

@@ -61,11 +61,13 @@ class Task(Protocol):
     tokenizer: Tokenizer
     fingerprints: np.ndarray  # int64 (N,), see `fingerprint`
 
-    def batch(self, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """ids and targets, int64 (B, T) each. Target -1: whatever comes next is right."""
+    def batch(self, tokens: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """About so many tokens: ids and targets, int64 (B, T); -1: whatever comes is right."""
         ...
 
-    def measure(self, model: Any) -> dict[str, float]: ...
+    def measure(self, model: Any, last: bool = False) -> dict[str, float]:
+        """Metrics of both parts; `last`: the training is over, so that time is no matter."""
+        ...
 
     def show(self, model: Any) -> tuple[str, tuple[Example, ...]]: ...
 
@@ -99,11 +101,12 @@ class Corpus:
         self.fingerprints = fingerprints(text.splitlines())
         self.seed = config.seed
 
-    def batch(self, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        return self.learnt.windows(torch.randint(len(self.learnt.starts), (size,), generator=rng))
+    def batch(self, tokens: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        size = (max(1, tokens // self.learnt.context),)
+        return self.learnt.windows(torch.randint(len(self.learnt.starts), size, generator=rng))
 
     @torch.no_grad()
-    def measure(self, model: Any) -> dict[str, float]:
+    def measure(self, model: Any, last: bool = False) -> dict[str, float]:
         """train_loss, valid_loss: nats per token; valid_bits: bits per character, whatever a token.
 
         Of the same windows each time: eight evenly spread ones of either part.
@@ -172,23 +175,26 @@ class Sums:
         digits = f"{number // 100 + number % 100:03}"
         return digits[::-1] if self.reverse else digits
 
-    def batch(self, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        rows = self.table[self.learnt[torch.randint(len(self.learnt), (size,), generator=rng)]]
+    def batch(self, tokens: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        size = (max(1, tokens // (self.table.shape[1] - 1)),)
+        rows = self.table[self.learnt[torch.randint(len(self.learnt), size, generator=rng)]]
         targets = rows[:, 1:].clone()
         targets[:, :5] = -1  # which numbers are added is nobody's to guess
         return rows[:, :-1], targets
 
     @torch.no_grad()
-    def measure(self, model: Any) -> dict[str, float]:
-        """train_accuracy, valid_accuracy: share of whole sums right, of 500 and of all held-out.
+    def measure(self, model: Any, last: bool = False) -> dict[str, float]:
+        """train_accuracy, valid_accuracy: share of whole sums right, of 300 of either part; in the
+        end of all 2,000 held-out ones.
 
         Answered digit by digit, the likeliest first; valid_loss: nats per digit.
         """
+        held = self.held if last else self.held[:300]
         accuracy = [
             (self.answers(model, part) == self.table[part][:, 6:]).all(dim=1).float().mean().item()
-            for part in (self.learnt[:500], self.held)
+            for part in (self.learnt[:300], held)
         ]
-        rows = self.table[self.held]
+        rows = self.table[held]
         logits = model(rows[:, :-1]).logits[:, 5:]  # (N, 3, V)
         loss = F.cross_entropy(logits.flatten(0, 1), rows[:, 6:].flatten()).item()
         return {"train_accuracy": accuracy[0], "valid_accuracy": accuracy[1], "valid_loss": loss}

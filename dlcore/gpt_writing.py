@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from time import perf_counter
 
 import torch
 from torch import Tensor
@@ -261,3 +262,12 @@ class Cost:
 def cost(tokenizer: Tokenizer, text: str) -> Cost:
     count = len(tokenizer.encode(text))
     return Cost(count, len(text), count / max(1, len(text.split())))
+
+
+def pace(writer: Writer, prompt: str, *, length: int, use_cache: bool) -> float:
+    """Tokens a second, of the model alone: it reads, the likeliest token comes next, and so on."""
+    ids, eye = encode_prompt(writer, prompt), _Eye(writer, use_cache)
+    begun = perf_counter()
+    for _ in range(length):
+        ids.append(int(eye.read(ids).argmax()))
+    return length / (perf_counter() - begun)

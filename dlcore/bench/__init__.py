@@ -26,6 +26,10 @@ def rows() -> dict[str, tuple[Measure, str]]:
             _own("gan", 3, other="parzen"),
             "an epoch against a plain loop, and 64 samples; --parzen: the paper's measure",
         ),
+        "gpt": (
+            _own("gpt", 5, other="verses"),
+            "writing with a cache against without; --verses: 500 couplets by the bundled GPT",
+        ),
         "lstm": (
             _own("lstm", 5),
             "an epoch of sentences sorted by length, against padded; and sentence to picture",
