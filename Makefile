@@ -32,7 +32,7 @@ lint: $(VENV)/.dev  ## style: ruff check and ruff format --check
 types: $(VENV)/.dev  ## type hints: mypy
 	$(VENV)/bin/mypy
 
-unit: $(VENV)/.dev  ## tests without a browser
+unit: $(VENV)/.dev node_modules/.axe  ## tests without a browser
 	$(PY) -m pytest $(TWO) --dist worksteal tests --ignore=tests/browser $(ARGS)
 
 browser: $(VENV)/.dev node_modules/.axe  ## tests in a real Chromium, a file's on one page
