@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
-from tests.browser.steps import wait_ready
+from tests.browser.steps import TIMEOUT_MS, wait_ready
 from tests.chromium import FLAGS, find
 from tests.serving import Server
 
@@ -21,7 +21,6 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
 }
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-TIMEOUT_MS = 20_000
 _CUT_OFF = ("AbortError: signal is aborted", "Connection errored out")
 
 

@@ -1,10 +1,16 @@
 """What a visitor does, in the words of the tests: open a tab, switch language, draw, wait."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 from playwright.sync_api import Locator, Page, expect
 
-TRAINING_MS = 90_000  # a slow machine with other work
+from demos.kit.language import say
+
+TIMEOUT_MS = 20_000  # for an answer; a busy machine is no fault of the page
+TRAINING_MS = 90_000  # for a training; a slow machine with other work
+expect.set_options(timeout=TIMEOUT_MS)
+ENDED = re.compile("^(done|stopped|budget|failed)$")
 
 _QUIET = """() => new Promise((resolve) => {
   let timer;
@@ -31,10 +37,9 @@ def wait_idle(page: Page) -> None:
 
 def open_tab(page: Page, topic: str) -> Locator:
     """Go to a topic's tab as a visitor does, and return its panel."""
-    button = page.locator(f"#tab-{topic}-button").first
-    if button.get_attribute("aria-selected") != "true":
-        button.click()
     panel = page.locator(f"#tab-{topic}[role=tabpanel]")
+    if not panel.is_visible():
+        _press_tab(page.locator("#dl-topics > .tab-wrapper"), f"tab-{topic}", f"{topic}.title")
     panel.wait_for()
     wait_idle(page)
     return panel
@@ -42,9 +47,18 @@ def open_tab(page: Page, topic: str) -> Locator:
 
 def switch_language(page: Page, lang: str) -> None:
     """Press the language switch ("vi" or "en") and wait for the server's words."""
-    page.locator(f"#dl-language input[value={lang}]").check(force=True)
+    choose(page.locator(f"#dl-language input[value={lang}]"))
     page.wait_for_function("(lang) => document.documentElement.lang === lang", arg=lang)
     wait_idle(page)
+
+
+def choose(radio: Locator) -> None:
+    """Choose a radio button, given its input, which Gradio lays under a label.
+
+    A mouse that is forced to the place of a hidden thing misses it while the page moves.
+    """
+    radio.evaluate("(input) => input.click()")
+    expect(radio).to_be_checked()
 
 
 def set_theme(page: Page, theme: str) -> None:
@@ -54,6 +68,50 @@ def set_theme(page: Page, theme: str) -> None:
         page.locator("#dl-theme").click()
     page.wait_for_function(f"{dark} === {'true' if theme == 'dark' else 'false'}")
     wait_idle(page)
+
+
+def start_run(page: Page, topic: str, button: str = "") -> None:
+    """Press Train (or another button that trains); wait until the page has heard of this very run.
+
+    A status line still tells of the run before: it is marked, and the news write over the mark.
+    """
+    status = status_of(page, topic)
+    status.evaluate("(line) => { line.dataset.state = 'asked'; }")
+    page.locator(button or f"#{topic}-train").click()
+    expect(status).not_to_have_attribute("data-state", "asked", timeout=TRAINING_MS)
+
+
+def wait_running(page: Page, topic: str) -> None:
+    """Until a run that was started has taken its first steps; it must be a long one."""
+    status = status_of(page, topic)
+    expect(status).to_have_attribute("data-state", "running", timeout=TRAINING_MS)
+
+
+def wait_ended(page: Page, topic: str) -> None:
+    """Until the run that was started is over, however it ended, and another can be started."""
+    expect(status_of(page, topic)).to_have_attribute("data-state", ENDED, timeout=TRAINING_MS)
+    expect(page.locator(f"#{topic}-train")).to_be_enabled()
+
+
+def status_of(page: Page, topic: str) -> Locator:
+    """A tab's status line, whose data-state tells how far the run is."""
+    return page.locator(f"#{topic}-status .dl-status")
+
+
+def press_stop(button: Locator) -> None:
+    """Press a Stop button, which does nothing when the run has just ended by itself.
+
+    A mouse would wait for a button that the run's end has disabled.
+    """
+    button.evaluate("(button) => button.click()")
+
+
+def open_fold(fold: Locator) -> None:
+    """Open an accordion, given its button, unless it is open."""
+    fold.wait_for()
+    if "open" not in (fold.get_attribute("class") or "").split():
+        fold.click()
+    expect(fold).to_have_class(re.compile(r"\bopen\b"))
 
 
 def unfold(panel: Locator) -> None:
@@ -98,9 +156,32 @@ def draw(pad: Locator, stroke: Sequence[tuple[float, float]]) -> None:
 
 def section(page: Page, topic: str, name: str) -> None:
     """Open one of the sections inside a topic's tab."""
-    page.locator(f"#{topic}-section-{name}-button").click()
-    page.locator(f"#{topic}-section-{name}[role=tabpanel]").wait_for()
+    panel = page.locator(f"#{topic}-section-{name}[role=tabpanel]")
+    if not panel.is_visible():
+        tabs = page.locator(f"#{topic}-sections > .tab-wrapper")
+        _press_tab(tabs, f"{topic}-section-{name}", f"{topic}.sections.{name}")
+    panel.wait_for()
     wait_idle(page)
+
+
+def _press_tab(tabs: Locator, id_: str, title: str) -> None:
+    """Press one of a row of tabs; those that do not fit are in a menu behind the dots."""
+    button = tabs.locator(f"#{id_}-button:visible")
+    if button.count():
+        button.first.click()
+        return
+    tabs.locator(".overflow-menu > button").click()
+    words = say(title, tabs.page.evaluate("document.documentElement.lang"))
+    tabs.locator(".overflow-dropdown").get_by_role("button", name=words, exact=True).click()
+
+
+def eventually(page: Page, holds: Callable[[], bool], timeout: float = TIMEOUT_MS) -> None:
+    """Wait for what shows in pixels or numbers, where no `expect` can look."""
+    for _ in range(int(timeout / 100)):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    assert holds()
 
 
 def canvas(selector: str) -> str:
@@ -122,9 +203,8 @@ def train_for_a_while(page: Page, topic: str, shown: str) -> None:
     The run goes on. Only then is there a past to go back to: a run that is stopped sooner may have
     recorded a single picture, and the first one may still be that of the run before.
     """
-    page.locator(f"#{topic}-train").click()
-    status = page.locator(f"#{topic}-status .dl-status")
-    expect(status).to_have_attribute("data-state", "running", timeout=TRAINING_MS)
+    start_run(page, topic)
+    wait_running(page, topic)
     now = str(page.evaluate(shown))
     for _ in range(2):
         now = wait_change(page, shown, now, TRAINING_MS)
