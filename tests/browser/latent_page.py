@@ -1,8 +1,9 @@
 """A page with a latent plane that learns, one that answers, and one of a row of small ones."""
 
 import contextlib
-import time
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -17,7 +18,15 @@ from demos.widgets.timeline import Timeline, timeline
 SPAN = 4.0
 STEPS = (0, 10, 20)
 LABELS = np.repeat(np.arange(10), 30)
-SLOW_S = 0.15  # what an answer takes: several moves of the pointer
+
+
+@dataclass
+class LatentPage:
+    """A running page: its address, every place it asked about, and a gate for the answers."""
+
+    url: str = ""
+    asked: list[tuple[float, float]] = field(default_factory=list)
+    answers: threading.Event = field(default_factory=threading.Event)  # none while it is cleared
 
 
 def points(step: int) -> np.ndarray:
@@ -47,9 +56,10 @@ def plane(run: str = "a", **overlay: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def latent_page() -> Iterator[str]:
-    """Serve the page from this process until the block ends; gives its address."""
-    asked: list[tuple[float, float]] = []
+def latent_page() -> Iterator[LatentPage]:
+    """Serve the page from this process until the block ends."""
+    page = LatentPage()
+    page.answers.set()
     with gr.Blocks(analytics_enabled=False) as app:
         explore = LatentPlane(plane(pointer=None, picture=None, path=None), elem_id="explore")
         told, drawn = gr.Textbox(elem_id="told"), gr.Textbox(elem_id="drawn")
@@ -65,10 +75,10 @@ def latent_page() -> Iterator[str]:
 
         def point(event: gr.EventData) -> tuple[str, dict[str, Any]]:
             x, y = event._data["x"], event._data["y"]
-            time.sleep(SLOW_S)
-            asked.append((x, y))
+            page.asked.append((x, y))
+            page.answers.wait()
             value = laid_on("a", pointer={"x": x, "y": y}, picture=pack(decoded(x, y), "u1"))
-            return f"{len(asked)} {x} {y}", value
+            return f"{len(page.asked)} {x} {y}", value
 
         def path(event: gr.EventData) -> tuple[str, dict[str, Any]]:
             ends = [event._data["from"], event._data["to"]]
@@ -83,8 +93,9 @@ def latent_page() -> Iterator[str]:
         explore.point(point, None, [told, explore], **quiet)
         explore.path(path, None, [drawn, explore], **quiet)
         lay.click(posterior, None, explore)
-    _, address, _ = demos.launch(app, block=False, quiet=True)
+    _, page.url, _ = demos.launch(app, block=False, quiet=True)
     try:
-        yield address
+        yield page
     finally:
+        page.answers.set()
         app.close()
