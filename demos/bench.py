@@ -1,4 +1,4 @@
-"""The benchmarks that need the app itself: `python -m dlcore bench startup|pen|page` runs them.
+"""The benchmarks that need the app itself: `python -m dlcore bench startup|pen|page|stream`.
 
 Absolute times say little on a shared machine, so each figure that is judged is a ratio of two
 things measured in turn in the same run.
@@ -93,6 +93,14 @@ def page(repeat: int) -> None:
     print("page open    " + " ".join(f"{seconds:6.2f}" for seconds in watched) + " s")
     print("ratios       " + " ".join(f"{ratio:6.2f}" for ratio in ratios))
     print(f"ratio        median {statistics.median(ratios):6.3f}   (goal: at most 1.05)")
+
+
+def stream(repeat: int) -> None:
+    """Pictures painted a second while a VAE and a GAN train, and the bytes of two minutes."""
+    from demos.bench_stream import watch
+
+    with _app() as url:
+        watch(url, repeat)
 
 
 def _train_alone() -> float:
@@ -244,7 +252,7 @@ def _report(name: str, seconds: list[float]) -> None:
 
 
 def main() -> None:
-    rows = {"startup": (startup, 5), "pen": (pen, 60), "page": (page, 7)}
+    rows = {"startup": (startup, 5), "pen": (pen, 60), "page": (page, 7), "stream": (stream, 1)}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("row", choices=rows)
     parser.add_argument("--repeat", type=int, help="measurements to take the median of")

@@ -62,7 +62,7 @@ class Layout:
                     shown=("variant", "epochs", "lr_g", "lr_d"),
                 )
                 self.panel = TrainingPanel(
-                    self.topic, form=self.form, job=gan.job, panels=CURVES, tell_every_s=0.2
+                    self.topic, form=self.form, job=gan.job, panels=CURVES, tell_every_s=0.1
                 )
                 self.panel.chart.unrender()
                 self.panel.timeline.unrender()

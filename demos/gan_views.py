@@ -19,10 +19,13 @@ from dlcore.data.mnist import load_mnist
 from dlcore.gan_networks import GAN
 from dlcore.quality import Quality, nearest, read
 
-FILM = 16  # noises of the filmstrip: the first of the fixed ones
+SHOWN = 48  # noises whose pictures are shown: the first of the fixed ones
+FILM = 16  # of the filmstrip: the first of those
 _MOMENTS = 150  # of the filmstrip in a run, if they came evenly; but what is new changes fastest,
 _APART = 0.07  # so a moment also waits for such a part of the steps before it
-_MOST_BYTES = 4_800  # of a sheet of samples: two minutes at five a second stay below 5 MB
+# Of a sheet of samples. 700 of them, with the film and the curves beside them, are two minutes:
+# they shall stay below 5 MB (`python -m dlcore bench stream`).
+_MOST_BYTES = 3_600
 
 Value = dict[str, Any]
 
@@ -31,9 +34,8 @@ Value = dict[str, Any]
 
 
 def samples(run: Run) -> Value:
-    """What the generator makes of the same 64 noises, over time."""
-    frames = run.recorded("samples", lambda s: sheet(s.samples, 16, most=_MOST_BYTES))
-    return {"run": run.id, "frames": frames}
+    """What the generator makes of the same noises, over time."""
+    return run.film("samples", lambda s: sheet(s.samples[:SHOWN], 16, most=_MOST_BYTES))
 
 
 def film(run: Run) -> Value:
@@ -44,16 +46,16 @@ def film(run: Run) -> Value:
 
     def frame(snapshot: gan.Snapshot) -> Value | None:
         due = snapshot.step >= last + apart or bool(run.ended)
-        return film_frame(snapshot.samples[:FILM]) if due and snapshot.step > last else None
+        return film_frame(snapshot.samples[:FILM]) if due else None
 
-    return {"run": run.id, "frames": run.frames("film", frame)}
+    return run.film("film", frame)
 
 
 def before_training(players: GAN) -> tuple[Value, Value]:
     """What players that were not trained here make of the same noises."""
     pictures = gan.fixed_samples(players.generator)
     first = {"step": 0, **film_frame(pictures[:FILM])}
-    return sheet(pictures, 16, most=None), {"run": "", "frames": [first]}
+    return sheet(pictures[:SHOWN], 16, most=None), {"run": "", "frames": [first]}
 
 
 def diagnosis(run: Run, quality: Quality | None) -> Value:
@@ -184,8 +186,7 @@ def neighbour(picture: np.ndarray, typical: float) -> tuple[Value, Value]:
 
 def lane(run: Run) -> Value:
     """One variant's pictures of the first 25 noises, over time."""
-    frames = run.recorded("lane", lambda s: sheet(s.samples[:LANE], 5, most=_MOST_BYTES))
-    return {"run": run.id, "frames": frames}
+    return run.film("lane", lambda s: sheet(s.samples[:LANE], 5, most=_MOST_BYTES))
 
 
 def ranking(found: Mapping[str, tuple[Run, Quality]]) -> tuple[Value, Value]:

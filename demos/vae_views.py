@@ -177,7 +177,7 @@ def live(run: Run) -> Value:
     frames = run.recorded("plane", _moment)
     labels = run.snapshot.labels if run.snapshot is not None else np.zeros(0, np.uint8)
     value = latent_plane(run.id, labels, frames, axes=_axes(run.config.latent_dim))
-    return {**value, **_fresh(run)}
+    return {**value, "at": run.latest.step}  # never the same: see `Run.film`
 
 
 def _moment(snapshot: vae.Snapshot) -> Value:
@@ -195,16 +195,7 @@ def pairs(run: Run) -> Value:
             return None
         return sheet(snapshot.pairs.reshape(-1, 28, 28), columns=PAIRS)
 
-    return {"run": run.id, "frames": run.recorded("pairs", frame), **_fresh(run)}
-
-
-def _fresh(run: Run) -> Value:
-    """What makes a value differ from the one before it, with a new frame or without.
-
-    The page is sent differences. After an update in which a picture was left out, as one that did
-    not change is, there is nothing to differ from, and all its frames would be sent once more.
-    """
-    return {"at": run.latest.step}
+    return run.film("pairs", frame)
 
 
 # --- Compare -------------------------------------------------------------------------------------

@@ -226,7 +226,7 @@ def train(
     config: Config,
     *,
     start: Snapshot | None = None,
-    watch_s: float = 0.2,
+    watch_s: float = 1 / 6,
     save_s: float = 1.0,
 ) -> Iterator[Progress]:
     """Teach both in place; yields a Progress after each step of the generator.

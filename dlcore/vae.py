@@ -192,7 +192,7 @@ def train(model: VAE, data: Mnist, config: Config) -> Iterator[Progress]:
     images = data.train_images[torch.randperm(len(data.train_images), generator=rng)[:count]]
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr, fused=True)
     dtype = _number_format(config.precision)
-    watcher = Watcher(model, data.test_images, data.test_labels)
+    watcher = Watcher(model, data.test_images, data.test_labels, dtype)
 
     total, step = config.epochs * math.ceil(count / config.batch_size), 0
     for _ in range(config.epochs):

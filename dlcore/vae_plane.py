@@ -126,9 +126,14 @@ class Watcher:
     It has a clock of its own and never draws a random number: who watches changes nothing.
     """
 
-    def __init__(self, model: Coder, images: Tensor, labels: Tensor) -> None:
-        """images (N, 28, 28) uint8, labels (N,): the first MOST_CODES of them are shown."""
-        self.model, self.images = model, images[:MOST_CODES]
+    def __init__(
+        self, model: Coder, images: Tensor, labels: Tensor, dtype: torch.dtype = torch.float32
+    ) -> None:
+        """images (N, 28, 28) uint8, labels (N,): the first MOST_CODES of them are shown.
+
+        dtype: the number format of the training, which then does for looking, too.
+        """
+        self.model, self.images, self.dtype = model, images[:MOST_CODES], dtype
         self.labels = labels[:MOST_CODES].to(torch.uint8).numpy()
         self.plane: Plane | None = None
         self.pictured_at = self.kept_at = -float("inf")
@@ -149,13 +154,16 @@ class Watcher:
 
     @torch.no_grad()
     def take(self, step: int, *, keep: bool) -> Snapshot:
-        means, _ = self.model.encode(self.images)  # (M, D)
+        coarse = torch.autocast("cpu", dtype=self.dtype, enabled=self.dtype != torch.float32)
+        with coarse:
+            means, _ = self.model.encode(self.images)  # (M, D)
         self.plane = find_plane(means, self.plane)
         points = self.plane.to_plane(means)  # (M, 2)
         span = span_of(points)
-        tiles = manifold(self.model, self.plane, size=GRID, span=span).float()
+        with coarse:
+            tiles = manifold(self.model, self.plane, size=GRID, span=span).float()
+            remade = to_bytes_of_grey(self.model.decode(means[:PAIRS]))  # (8, 28, 28)
         small = F.avg_pool2d(tiles[:, None], 2).squeeze(1).round()  # (100, 14, 14)
-        remade = to_bytes_of_grey(self.model.decode(means[:PAIRS]))  # (8, 28, 28)
         return Snapshot(
             step=step,
             state=half(self.model.state_dict()) if keep else None,

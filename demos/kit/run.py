@@ -137,3 +137,11 @@ class Run:
         known = self._frames.get(name, ())
         last = max((frame["step"] for frame in known), default=-1)
         return self.frames(name, lambda snap: make(snap) if snap.step > last else None)
+
+    def film(self, name: str, make: Callable[[Any], Mapping[str, Any] | None]) -> dict[str, Any]:
+        """What is `recorded`, as a widget's value: it differs from the one before, always.
+
+        The page is sent differences. After an update in which a value was left out, as one that
+        did not change is, there is nothing to differ from, and its frames would all be sent again.
+        """
+        return {"run": self.id, "frames": self.recorded(name, make), "at": self.latest.step}

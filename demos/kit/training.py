@@ -23,6 +23,7 @@ from demos.widgets.timeline import Timeline
 from dlcore.jobs import Stream, stream
 
 _EARLIER_RUNS = 5  # overlaid behind the newest one
+_WITHOUT_NEWS_S = 0.5  # between two words on a run that has no new picture
 # Runs that may wait or train together; Gradio queues the rest. For every event that trains: events
 # that share an id share the lowest limit, and the default is 1.
 TOGETHER: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 16}
@@ -92,7 +93,8 @@ class TrainingPanel:
     extras: further inputs of Train; prepare(config, *their values): the job's arguments.
     panels: which curves share a chart, as [["loss", "test_loss"], ["accuracy"]].
     tell_every_s: how often the page hears of a run. Drawing takes a browser 20 ms each time,
-    without a graphics card from the very cores that train: oftener only for a picture that moves.
+    without a graphics card from the very cores that train: oftener than twice a second only with a
+    new picture, and then at once, so that a picture never waits for its turn.
 
     state: what the tab keeps of the last finished run (see `connect`); None before the first.
     record: the Run itself, for downloads. earlier: charts of former runs. All are gr.State.
@@ -238,14 +240,16 @@ class TrainingPanel:
         try:
             shown: dict[Any, Any] = {}
             yield _news(self._live(run, before, "waiting"), shown)
-            previous, told = None, 0.0
+            previous, told, pictured = None, 0.0, None
             for progress in running:
                 begun = progress.total > 0
                 if begun and progress is not previous:  # a repeat only says "still here"
                     run.add(progress)
                 previous = progress
-                if time.monotonic() - told >= self.tell_every_s:
-                    told = time.monotonic()
+                news = run.snapshot is not pictured
+                pause = self.tell_every_s if news else max(self.tell_every_s, _WITHOUT_NEWS_S)
+                if time.monotonic() - told >= pause:
+                    told, pictured = time.monotonic(), run.snapshot
                     state = "running" if begun else "waiting"
                     yield _news(self._live(run, before, state), shown)
         except Exception as error:

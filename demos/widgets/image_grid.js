@@ -11,13 +11,13 @@ export function mount(host) {
   const grid = node("div", { class: "grid" });
   const hint = node("div", { class: "hint" });
   canvasOf(host).append(grid, hint);
-  const state = { focus: 0, decoded: null };
+  const state = { focus: 0 };
   if (host.props.pick) listen(host, grid, state);
 
   const redraw = start(host, () => {
     const value = { ...(host.props.value || {}), ...(frameOf(host.props) ?? {}) };
-    const packed = picturesOf(value, state, redraw);
-    if (!packed) return;
+    const packed = picturesOf(value, redraw);
+    if (!packed) return; // those that stand there stay until the new ones are decoded
     const [count, height, width, channels = 1] = packed.shape;
     const pick = Boolean(host.props.pick);
     state.ids = value.ids;
@@ -48,16 +48,11 @@ export function mount(host) {
   });
 }
 
-/* { shape, data } of what is to be shown; while a sheet is decoded, the one before it, or null. */
-function picturesOf(value, state, redraw) {
+/* { shape, data } of what is to be shown; null while a sheet is decoded. */
+function picturesOf(value, redraw) {
   if (value.images) return unpack(value.images);
   if (!value.sheet) return { shape: [0, 1, 1], data: [] };
-  const ready = tiles(value, (pictures) => {
-    state.decoded = pictures;
-    redraw();
-  });
-  if (ready) state.decoded = ready;
-  return state.decoded;
+  return tiles(value, redraw);
 }
 
 /* As many columns as fit, or a few less when the rows then come out full. */

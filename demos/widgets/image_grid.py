@@ -15,7 +15,7 @@ from demos.widgets.base import Widget, pack
 # 600 of them, five a second for two minutes, are 4.8 MB when sent as text
 MOST_BYTES = 6000
 _QUALITIES = (40, 12, 4)  # of a sheet too noisy to be sent without loss
-_SHADES = 16
+_SHADES = (16, 6)
 _FOR, _AGAINST = np.array([0.13, 0.33, 0.77]), np.array([0.81, 0.36, 0.05])  # RGB
 
 
@@ -80,8 +80,9 @@ def sheet(
 
     {"sheet": "data:image/webp;base64,…", "count": N, "tile": [H, W]}: the keys of an ImageGrid's
     value or frame, as `{"step": step, **sheet(samples)}`. Sixteen shades without loss if that
-    takes at most `most` bytes (handwriting does: 64 digits are 5.5 kB, a tenth of the array), else
-    the finest lossy quality that does; noise that none can hold is sent at half its size.
+    takes at most `most` bytes (64 digits: 5.5 kB, a tenth of the array), or six, which digits can
+    hardly be told from (4 kB); else the finest lossy quality that does, and noise that none can
+    hold is sent at half its size.
     most=None: all 256 shades, without loss.
     """
     pixels = _bytes(array)
@@ -120,13 +121,17 @@ def _compressed(whole: np.ndarray, most: int | None) -> bytes:
     """A grey picture as WebP, of at most so many bytes if any quality achieves that."""
     if most is None:
         return _webp(whole, lossless=True, method=2)
-    step = 255 // (_SHADES - 1)  # paper stays 0 and ink stays 255
-    shades = (whole.astype(np.uint16) + step // 2) // step * step
-    data = _webp(shades.astype(np.uint8), lossless=True, method=2)
+    data = b""
+    for shades in _SHADES:
+        step = 255 // (shades - 1)  # paper stays 0 and ink stays 255
+        rounded = (whole.astype(np.uint16) + step // 2) // step * step
+        data = _webp(rounded.astype(np.uint8), lossless=True, method=2)
+        if len(data) <= most:
+            return data
     for quality in _QUALITIES:
+        data = _webp(whole, quality=quality, method=4)
         if len(data) <= most:
             break
-        data = _webp(whole, quality=quality, method=4)
     return data
 
 

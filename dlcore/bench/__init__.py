@@ -45,6 +45,7 @@ def rows() -> dict[str, tuple[Measure, str]]:
         "startup": (_app("startup"), "app start to first answer, against an empty Gradio app"),
         "page": (_app("page"), "a training with its page open, against the same without a page"),
         "pen": (_app("pen"), "pen to prediction on the server while a training runs"),
+        "stream": (_app("stream"), "pictures painted a second, and what two minutes send"),
     }
 
 
