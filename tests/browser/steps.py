@@ -7,8 +7,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from demos.kit.language import say
 
-TIMEOUT_MS = 20_000  # for an answer; a busy machine is no fault of the page
-TRAINING_MS = 90_000  # for a training; a slow machine with other work
+TIMEOUT_MS = 45_000  # for an answer; a busy machine is no fault of the page
+TRAINING_MS = 240_000  # for a training; a slow machine with other work
 expect.set_options(timeout=TIMEOUT_MS)
 ENDED = re.compile("^(done|stopped|budget|failed)$")
 
