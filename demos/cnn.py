@@ -10,6 +10,7 @@ from demos.cnn_layout import Layout
 from demos.cnn_state import trained
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import guard
+from demos.kit.events import HIDDEN, LIVE, PEN, STUDY
 from demos.kit.lesson import lesson
 from demos.kit.permalink import address
 from demos.kit.run import Run
@@ -21,9 +22,6 @@ from dlcore.lens import conv_parts, dense_parts
 from dlcore.supervised import fit
 
 TOPIC = "cnn"
-_LIVE: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
-_HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-_STUDY: dict[str, Any] = {"concurrency_id": "study", "concurrency_limit": 4}
 
 
 def build() -> None:
@@ -64,19 +62,18 @@ def _wire_pen(tab: Layout) -> None:
             api_visibility="public" if first else "private",
             api_description="Read a drawn digit: the picture the network gets, its probabilities "
             "of 0 to 9, and the maps of every stage. which: bundled, yours or both.",
-            concurrency_id="pen",
-            concurrency_limit=8,
-            **_LIVE,
+            **LIVE,
+            **PEN,
         )
-        changed(study, tab.studied_from, tab.studied, **_LIVE, **_STUDY, api_visibility="private")
-    tab.which.change(guard(on.show_networks), tab.which, tab.twins, **_HIDDEN)
-    tab.random.click(guard(on.load_random), tab.look, [tab.pad, tab.look], **_HIDDEN)
+        changed(study, tab.studied_from, tab.studied, **LIVE, **STUDY, api_visibility="private")
+    tab.which.change(guard(on.show_networks), tab.which, tab.twins, **HIDDEN)
+    tab.random.click(guard(on.load_random), tab.look, [tab.pad, tab.look], **HIDDEN)
     shown = [tab.examples, tab.examples_open]
-    tab.examples_button.click(guard(on.examples), tab.examples_open, shown, **_HIDDEN)
+    tab.examples_button.click(guard(on.examples), tab.examples_open, shown, **HIDDEN)
     for grid in (tab.examples, tab.gallery):
-        grid.pick(guard(on.load_picked), tab.look, [tab.pad, tab.look], **_HIDDEN)
+        grid.pick(guard(on.load_picked), tab.look, [tab.pad, tab.look], **HIDDEN)
     for name, section in tab.tabs.items():
-        _refresh(tab, section.select(guard(on.opened(name)), tab.look, tab.look, **_HIDDEN))
+        _refresh(tab, section.select(guard(on.opened(name)), tab.look, tab.look, **HIDDEN))
 
 
 def _study() -> Any:
@@ -84,8 +81,8 @@ def _study() -> Any:
 
 
 def _refresh(tab: Layout, after: Any) -> Any:
-    read = after.then(guard(on.predict), tab.seen, tab.answers, **_HIDDEN)
-    return read.then(_study(), tab.studied_from, tab.studied, **_HIDDEN)
+    read = after.then(guard(on.predict), tab.seen, tab.answers, **HIDDEN)
+    return read.then(_study(), tab.studied_from, tab.studied, **HIDDEN)
 
 
 def _wire_filters(tab: Layout) -> None:
@@ -96,11 +93,11 @@ def _wire_filters(tab: Layout) -> None:
     for name, maps in tab.maps.items():
         maps.inspect(
             guard(on.inspect(name)), looked_at, [tab.look, tab.inspector],
-            **_LIVE, **_STUDY, api_visibility="private",
+            **LIVE, **STUDY, api_visibility="private",
         )  # fmt: skip
         for event, handler in ((maps.mute, on.mute), (maps.unmute, on.unmute)):
             switched = event(
-                guard(handler(name)), tab.look, tab.look, trigger_mode="multiple", **_HIDDEN
+                guard(handler(name)), tab.look, tab.look, trigger_mode="multiple", **HIDDEN
             )
             _refresh(tab, switched)
             scorings.append(_score(tab, switched.then, public=not scorings))
@@ -139,7 +136,7 @@ def _wire_training(tab: Layout) -> None:
             guard(on.finish),
             [panel.state, panel.record, tab.look, tab.which],
             [panel.state, tab.look, tab.which, *judged],
-            **_HIDDEN,
+            **HIDDEN,
         )
     tab.judge.click(
         guard(on.judge_bundled), tab.look, [tab.look, *judged], show_progress="hidden",
@@ -147,8 +144,8 @@ def _wire_training(tab: Layout) -> None:
         api_description="The bundled network's confusion matrix and mistakes on the test set.",
     )  # fmt: skip
     shown = [tab.gallery, tab.all_mistakes]
-    tab.confusion.pick(guard(on.filter_mistakes), [tab.own, tab.look], shown, **_HIDDEN)
-    tab.all_mistakes.click(guard(on.all_mistakes), [tab.own, tab.look], shown, **_HIDDEN)
+    tab.confusion.pick(guard(on.filter_mistakes), [tab.own, tab.look], shown, **HIDDEN)
+    tab.all_mistakes.click(guard(on.all_mistakes), [tab.own, tab.look], shown, **HIDDEN)
 
 
 def _wire_bending(tab: Layout) -> None:
@@ -159,19 +156,19 @@ def _wire_bending(tab: Layout) -> None:
         [tab.bent, *tab.curves.values()],
         api_name="cnn_transform",
         api_description="Bend a digit; the probabilities over the whole range of one change.",
-        **_LIVE,
-        **_STUDY,
+        **LIVE,
+        **STUDY,
     )
     still = [change.none for change in CHANGES.values()]
-    tab.straight.click(lambda: still, None, tab.amounts, **_HIDDEN)
+    tab.straight.click(lambda: still, None, tab.amounts, **HIDDEN)
     tab.digit.change(
         guard(on.explain),
         [*tab.seen, tab.digit],
         list(tab.reasons.values()),
         api_name="cnn_explain",
         api_description="Grad-CAM and input gradient for a digit (-1: the one that is answered).",
-        **_LIVE,
-        **_STUDY,
+        **LIVE,
+        **STUDY,
     )
 
 

@@ -11,6 +11,7 @@ from demos.gan_layout import Layout
 from demos.gan_race import Race
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import guard
+from demos.kit.events import HIDDEN, LIVE, STUDY
 from demos.kit.lesson import lesson
 from demos.kit.parts import arrivals
 from demos.kit.permalink import address
@@ -20,9 +21,6 @@ from dlcore import gan
 from dlcore.checkpoint import to_bytes
 
 TOPIC = "gan"
-_LIVE: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
-_HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-_STUDY: dict[str, Any] = {"concurrency_id": "study", "concurrency_limit": 4}
 _PRESS_TRAIN = "() => setTimeout(() => document.querySelector('#gan-train').click(), 300)"
 
 
@@ -32,7 +30,7 @@ def build() -> None:
     tab = Layout(TOPIC)
     on = Handlers(tab)
     if arrived:
-        gr.on(arrived, guard(on.arrive), tab.panel.record, [tab.samples, tab.film], **_HIDDEN)
+        gr.on(arrived, guard(on.arrive), tab.panel.status, [tab.samples, tab.film], **HIDDEN)
     _wire_training(tab, on)
     _wire_hand(tab, on)
     _wire_race(tab)
@@ -60,11 +58,11 @@ def _wire_training(tab: Layout, on: Handlers) -> None:
     panel.connect({tab.samples: views.samples, tab.film: views.film}, state=state.trained)
     for event in panel.endings:
         event.then(
-            guard(on.finish), [panel.state, panel.record], [tab.findings, tab.which], **_HIDDEN
+            guard(on.finish), [panel.state, panel.record], [tab.findings, tab.which], **HIDDEN
         )
     for name, button in tab.breaks.items():
         button.click(
-            guard(on.broken(name)), None, [tab.sections, *tab.form.components], **_HIDDEN
+            guard(on.broken(name)), None, [tab.sections, *tab.form.components], **HIDDEN
         ).then(None, None, None, js=_PRESS_TRAIN, api_visibility="private")
 
 
@@ -79,9 +77,9 @@ def _wire_hand(tab: Layout, on: Handlers) -> None:
             api_name=f"gan_hand_{name}",
             api_description="One step of the game by hand (d, g or both), with all its numbers.",
             show_progress="hidden",
-            **_STUDY,
+            **STUDY,
         )
-    tab.anew.click(guard(on.anew), None, shown, **_HIDDEN)
+    tab.anew.click(guard(on.anew), None, shown, **HIDDEN)
 
 
 def _wire_race(tab: Layout) -> None:
@@ -115,49 +113,38 @@ def _wire_judge(tab: Layout, on: Handlers) -> None:
         concurrency_id="scoring",
         concurrency_limit=8,
     )
-    tab.judged.pick(guard(on.neighbour), tab.exhibits, near, **_LIVE, **_STUDY,
+    tab.judged.pick(guard(on.neighbour), tab.exhibits, near, **LIVE, **STUDY,
                     api_visibility="private")  # fmt: skip
 
 
 def _wire_play(tab: Layout, on: Handlers) -> None:
-    play = guard(on.play, names=[f"direction_{n}" for n, _ in enumerate(tab.sliders, start=1)])
-    changed = [tab.which.change, tab.digit.change, *(slider.change for slider in tab.sliders)]
+    """Another table, player, digit or slider shows everything anew; the newest question wins."""
+    anew = [tab.which.change, tab.digit.change]
     gr.on(
-        changed,
-        play,
+        [tab.tabs["play"].select, tab.look.change, *anew, *(one.change for one in tab.sliders)],
+        guard(on.play, names=[f"direction_{n}" for n, _ in enumerate(tab.sliders, start=1)]),
         tab.asked,
         tab.shown,
         api_name="gan_play",
         api_description="Pictures of 40 noises, one of them steered along four directions, and a "
         "walk between two, each with D's score. which: tutorial, conditional or yours.",
-        **_LIVE,
-        **_STUDY,
+        **LIVE,
+        **STUDY,
     )
-    tab.tabs["play"].select(play, tab.asked, tab.shown, **_HIDDEN, **_STUDY)
-    names = ["digit", *(f"direction_{n}" for n, _ in enumerate(tab.sliders, start=1))]
     for event, handler in ((tab.draw_more.click, on.others), (tab.table.pick, on.picked)):
-        # One at a time and all in one go: clicks that come faster than answers all count, in order.
-        event(
-            guard(handler, names=names),
-            tab.asked,
-            [tab.look, *tab.shown],
-            trigger_mode="multiple",
-            **_HIDDEN,
-        )
-    tab.back.click(guard(on.straight), None, tab.sliders, **_HIDDEN)
-    doubt = guard(on.doubt)
-    drawn, shown = [tab.pad, tab.which, tab.own, tab.digit], [tab.doubts, tab.opinion]
-    tab.pad.draw(
-        doubt,
-        drawn,
-        shown,
+        # One at a time: clicks that come faster than answers all count, in order.
+        event(guard(handler), tab.look, tab.look, trigger_mode="multiple", **HIDDEN)
+    tab.back.click(guard(on.straight), None, tab.sliders, **HIDDEN)
+    gr.on(
+        [tab.pad.draw, *anew],
+        guard(on.doubt),
+        [tab.pad, tab.which, tab.own, tab.digit],
+        [tab.doubts, tab.opinion],
         api_name="gan_score",
         api_description="The discriminator's word on a drawing, and what it would change in it.",
-        **_LIVE,
-        **_STUDY,
+        **LIVE,
+        **STUDY,
     )
-    asked = [tab.which.change, tab.digit.change]
-    gr.on(asked, doubt, drawn, shown, api_visibility="private", **_LIVE, **_STUDY)
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -34,9 +34,9 @@ class Handlers:
 
     # --- Training ----------------------------------------------------------------------------
 
-    def arrive(self, record: Any) -> tuple[Any, Any]:
-        """On the first visit: what the bundled generator draws; a run of one's own stays."""
-        if isinstance(record, Run):
+    def arrive(self, line: Any) -> tuple[Any, Any]:
+        """What the bundled generator draws, until there is a run of one's own."""
+        if line and line.get("state") != "idle":
             return gr.skip(), gr.skip()
         return views.before_training(state.MODELS.bundled("tutorial"))
 
@@ -84,19 +84,14 @@ class Handlers:
         asked = state.digit_of(digit), state.amounts_of(amounts)
         return views.play(state.pair(which, own), state.look_of(look), *asked)
 
-    def others(self, which: Any, own: Any, look: Any, *asked: Any) -> tuple[Any, ...]:
+    def others(self, look: Any) -> state.Look:
         """Other noises on the table."""
         look = state.look_of(look)
-        look = dataclasses.replace(look, draws=look.draws + 1)
-        return look, *self.play(which, own, look, *asked)
+        return dataclasses.replace(look, draws=look.draws + 1)
 
-    def picked(
-        self, event: gr.EventData, which: Any, own: Any, look: Any, *asked: Any
-    ) -> tuple[Any, ...]:
+    def picked(self, look: Any, event: gr.EventData) -> state.Look:
         """A picture on the table becomes an end of the walk."""
-        index = state.whole(sent(event), "index", state.DRAWN)
-        look = state.look_of(look).picked(index)
-        return look, *self.play(which, own, look, *asked)
+        return state.look_of(look).picked(state.whole(sent(event), "index", state.DRAWN))
 
     def straight(self) -> list[float]:
         """The steered picture as it was."""

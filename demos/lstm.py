@@ -9,6 +9,7 @@ from demos import lstm_handlers as on
 from demos import lstm_views as views
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import guard
+from demos.kit.events import HIDDEN, LIVE
 from demos.kit.lesson import lesson
 from demos.kit.parts import arrivals
 from demos.kit.permalink import address
@@ -21,8 +22,6 @@ from dlcore.checkpoint import to_bytes
 from dlcore.text import Vocabulary, tokens
 
 TOPIC = "lstm"
-_LIVE: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
-_HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build() -> None:
@@ -49,7 +48,7 @@ def build() -> None:
 def _wire_sentences(tab: Layout) -> None:
     """Whatever changes a sentence, who reads it, or a gate: read it again."""
     texts = [*tab.texts, tab.look]
-    gr.on(arrivals(), guard(on.arrive), texts, texts, **_HIDDEN)
+    gr.on(arrivals(), guard(on.arrive), texts, texts, **HIDDEN)
     read = guard(on.read, names=[f"hold_{gate}" for gate in tab.holds])
     controls = [*tab.texts, tab.twin, *tab.whose, *tab.clamps]
     gr.on(  # one event for all, and one reading at a time: an older one never comes in last
@@ -61,17 +60,15 @@ def _wire_sentences(tab: Layout) -> None:
         api_description="Read one sentence or two: every word with its effect and the "
         "probability after it, and all gates and states. hold_…: free, zero or one.",
         concurrency_limit=1,
-        **_LIVE,
+        **LIVE,
     )
     for name, side in tab.sides.items():
-        side.strip.edit(
-            guard(on.edit(name)), [side.text, side.which, tab.own], side.text, **_HIDDEN
-        )
+        side.strip.edit(guard(on.edit(name)), [side.text, side.which, tab.own], side.text, **HIDDEN)
     first, second = tab.texts
-    tab.twin.change(guard(on.show_second), tab.twin, [*tab.second_parts, tab.copy], **_HIDDEN)
-    tab.copy.click(guard(on.copy), first, second, **_HIDDEN)
-    tab.random.click(guard(on.random_sentence), None, first, **_HIDDEN)
-    tab.mistakes.pick(guard(on.picked), None, first, **_HIDDEN)
+    tab.twin.change(guard(on.show_second), tab.twin, [*tab.second_parts, tab.copy], **HIDDEN)
+    tab.copy.click(guard(on.copy), first, second, **HIDDEN)
+    tab.random.click(guard(on.random_sentence), None, first, **HIDDEN)
+    tab.mistakes.pick(guard(on.picked), None, first, **HIDDEN)
 
 
 def _wire_training(tab: Layout) -> None:
@@ -83,15 +80,15 @@ def _wire_training(tab: Layout) -> None:
             guard(on.finish),
             [panel.state, tab.look, *tab.whose],
             [tab.look, *tab.whose, *judged],
-            **_HIDDEN,
+            **HIDDEN,
         )
     tab.judge.click(
         guard(on.judge_bundled), tab.look, [tab.look, *judged], show_progress="hidden",
         api_name="lstm_judge",
         api_description="The bundled model on the test part: confusion, lengths, mistakes.",
     )  # fmt: skip
-    tab.upload.upload(guard(on.upload), tab.upload, tab.csv, **_HIDDEN)
-    tab.csv.change(guard(on.found), tab.csv, [tab.csv_found, tab.form.by_name["data"]], **_HIDDEN)
+    tab.upload.upload(guard(on.upload), tab.upload, tab.csv, **HIDDEN)
+    tab.csv.change(guard(on.found), tab.csv, [tab.csv_found, tab.form.by_name["data"]], **HIDDEN)
 
 
 def _wire_comparison(tab: Layout) -> None:

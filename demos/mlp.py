@@ -1,6 +1,5 @@
 """The MLP tab: a network of your shape on data of your choice, watched, edited, judged, broken."""
 
-from typing import Any
 
 import gradio as gr
 
@@ -8,6 +7,7 @@ from demos import mlp_state as state
 from demos import mlp_views as views
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import guard
+from demos.kit.events import HIDDEN, LIVE, STUDY
 from demos.kit.lesson import lesson
 from demos.kit.parts import arrivals
 from demos.kit.run import Run
@@ -18,9 +18,6 @@ from dlcore import mlp
 from dlcore.checkpoint import to_bytes
 
 TOPIC = "mlp"
-_LIVE: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
-_HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-_STUDY: dict[str, Any] = {"concurrency_id": "study", "concurrency_limit": 4}
 _PRESS_TRAIN = "() => setTimeout(() => document.querySelector('#mlp-train').click(), 300)"
 
 
@@ -33,7 +30,7 @@ def build() -> None:
     _wire_table(tab, on)
     _wire_seeds(tab, on)
     for name, button in tab.breaks.items():
-        button.click(guard(on.broken(name)), None, tab.form.components, **_HIDDEN).then(
+        button.click(guard(on.broken(name)), None, tab.form.components, **HIDDEN).then(
             None, None, None, js=_PRESS_TRAIN, api_visibility="private"
         )
     CodePanel(
@@ -70,7 +67,7 @@ def _wire_training(tab: Layout, on: Handlers) -> None:
             guard(on.finish),
             [panel.record, tab.threshold],
             [tab.findings, tab.notes, tab.threshold, *tab.judged],
-            **_HIDDEN,
+            **HIDDEN,
         )
     tab.threshold.change(
         guard(on.judge),
@@ -78,8 +75,8 @@ def _wire_training(tab: Layout, on: Handlers) -> None:
         tab.judged,
         api_name="mlp_judge",
         api_description="Judge this session's network on the held-out part at a threshold.",
-        **_LIVE,
-        **_STUDY,
+        **LIVE,
+        **STUDY,
     )
 
 
@@ -98,17 +95,17 @@ def _wire_picture(tab: Layout, on: Handlers) -> None:
         shown,
         api_name="mlp_look",
         api_description="The untrained network that these settings make, and the data it is for.",
-        **_LIVE,
-        **_STUDY,
+        **LIVE,
+        **STUDY,
     )
     tab.network.edit(
         guard(on.edit),
         record,
         [record, tab.network, tab.layers],
         trigger_mode="multiple",
-        **_HIDDEN,
-    ).then(guard(on.judge), [record, tab.threshold], tab.judged, **_HIDDEN)
-    tab.network.shape(guard(on.shape), None, tab.form.by_name["hidden"], **_HIDDEN)
+        **HIDDEN,
+    ).then(guard(on.judge), [record, tab.threshold], tab.judged, **HIDDEN)
+    tab.network.shape(guard(on.shape), None, tab.form.by_name["hidden"], **HIDDEN)
 
 
 def _wire_table(tab: Layout, on: Handlers) -> None:
@@ -119,10 +116,10 @@ def _wire_table(tab: Layout, on: Handlers) -> None:
         given,
         api_name="mlp_table",
         api_description="Give this session a table as CSV text: header first, one class column.",
-        **_LIVE,
+        **LIVE,
     )
-    tab.upload.upload(guard(on.uploaded), tab.upload, [*given, tab.paste], **_HIDDEN)
-    tab.sample.click(guard(on.sample), None, [*given, tab.paste], **_HIDDEN)
+    tab.upload.upload(guard(on.uploaded), tab.upload, [*given, tab.paste], **HIDDEN)
+    tab.sample.click(guard(on.sample), None, [*given, tab.paste], **HIDDEN)
 
 
 def _wire_seeds(tab: Layout, on: Handlers) -> None:

@@ -10,6 +10,7 @@ from demos import vae_handlers as on
 from demos import vae_views as views
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import UserError, guard
+from demos.kit.events import HIDDEN, LIVE, PEN, STUDY
 from demos.kit.lesson import lesson
 from demos.kit.parts import arrivals
 from demos.kit.permalink import address
@@ -21,10 +22,6 @@ from dlcore import vae, vae_plane
 from dlcore.checkpoint import to_bytes
 
 TOPIC = "vae"
-_LIVE: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
-_HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-_PEN: dict[str, Any] = {"concurrency_id": "pen", "concurrency_limit": 8}
-_STUDY: dict[str, Any] = {"concurrency_id": "study", "concurrency_limit": 4}
 
 
 def build() -> None:
@@ -48,26 +45,24 @@ def build() -> None:
 
 def _wire_exploring(tab: Layout) -> None:
     """Point, drag, draw; another model, or somebody's arrival, shows everything anew."""
-    drawn = [tab.plane, tab.drawn, tab.cost]
-    tab.pad.draw(
-        guard(on.draw),
-        tab.asked,
-        drawn,
+    gr.on(
+        [tab.pad.draw, tab.which.change, tab.again.change, tab.tabs["explore"].select, *arrivals()],
+        guard(on.explore),
+        [tab.pad, tab.which, tab.own, tab.overlay, tab.shown],
+        [tab.plane, tab.drawn, tab.cost, tab.steps, tab.shown],
         api_name="vae_encode",
         api_description="Encode a drawn digit: its posterior on the plane, samples and their "
         "pictures, its negative ELBO in nats. which: 2, 20 (bundled) or yours.",
-        **_LIVE,
-        **_PEN,
+        **LIVE,
+        **PEN,
     )
     hand = [tab.which, tab.own, tab.overlay]
-    asking: dict[str, Any] = {**_HIDDEN, **_PEN, "trigger_mode": "multiple"}  # one at a time
+    asking: dict[str, Any] = {**HIDDEN, **PEN, "trigger_mode": "multiple"}  # one at a time
     tab.plane.point(guard(on.point), hand, [tab.overlay, tab.plane], **asking)
     tab.plane.path(guard(on.follow), hand, [tab.overlay, tab.plane, tab.steps], **asking)
-    look = guard(on.look)
-    seen = [tab.which.change, tab.tabs["explore"].select, *arrivals()]
-    gr.on(seen, look, tab.asked, tab.shown, **_HIDDEN, **_STUDY)
-    tab.random.click(guard(on.load_random), tab.overlay, [tab.pad, tab.overlay], **_HIDDEN)
-    tab.resample.click(guard(on.resample), tab.asked, [tab.overlay, *drawn], **_HIDDEN)
+    tab.random.click(guard(on.load_random), tab.overlay, [tab.pad, tab.overlay], **HIDDEN)
+    both = [tab.overlay, tab.again]
+    tab.resample.click(guard(on.resample), both, both, trigger_mode="multiple", **HIDDEN)
     tab.dream.click(
         guard(on.dream),
         [tab.which, tab.own],
@@ -81,8 +76,9 @@ def _wire_exploring(tab: Layout) -> None:
 def _wire_training(tab: Layout) -> None:
     panel = tab.panel
     panel.connect({tab.live: views.live, tab.pairs: views.pairs}, state=trained)
+    both = [tab.overlay, tab.again]
     for event in (panel.finished, panel.restored):
-        event.then(guard(on.finish), tab.asked, [tab.which, tab.overlay, *tab.shown], **_HIDDEN)
+        event.then(guard(on.finish), [tab.own, *both], [tab.which, *both], **HIDDEN)
 
 
 def _wire_comparison(tab: Layout) -> None:
@@ -97,8 +93,8 @@ def _wire_comparison(tab: Layout) -> None:
         tab.kind,
         [tab.race_status, *numbers],
         api_visibility="private",
-        **_LIVE,
-        **_STUDY,
+        **LIVE,
+        **STUDY,
     )
     counting = shown.then(
         guard(comparison.count),
@@ -109,7 +105,7 @@ def _wire_comparison(tab: Layout) -> None:
         "and how much of the plane means something.",
         show_progress="hidden",
         trigger_mode="multiple",  # the new one begins while the old one has yet to notice
-        **_STUDY,
+        **STUDY,
     )
     buttons = [tab.race, tab.race_stop]
     running = tab.race.click(

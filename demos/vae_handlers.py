@@ -16,7 +16,7 @@ from demos.vae_state import (
     point_of,
     what_it_gets,
 )
-from demos.widgets.drawing_pad import showing
+from demos.widgets.drawing_pad import DrawingPad, showing
 from dlcore.data.mnist import load_mnist
 from dlcore.drawing import from_mnist
 
@@ -24,22 +24,22 @@ _TEST_IMAGES = 10_000
 _SEEDS = 2**31 - 1
 
 
-def look(pixels: Any, which: Any, own: Any, overlay: Any) -> list[Any]:
-    """Everything in *Explore*: plane, path, what becomes of the drawing, what it costs."""
-    model, seen = MODELS.named(which, own), changed(overlay)
-    image = what_it_gets(pixels, seen)
-    pictures, cost = views.drawn(model, image, seen)
-    return [views.plane(model, seen, image), views.steps(model, seen), pictures, cost]
-
-
-def draw(pixels: Any, which: Any, own: Any, overlay: Any) -> tuple[Any, Any, Any]:
+def explore(
+    pixels: Any, which: Any, own: Any, overlay: Any, shown: Any, event: gr.EventData
+) -> list[Any]:
     """A drawing's posterior on the plane, its samples' pictures, and its negative ELBO in nats.
 
-    which: 2, 20 (bundled models, by latent dimensions) or yours.
+    which: 2, 20 (bundled models, by latent dimensions) or yours. The pen, which is there many
+    times a second, is not sent the plane and the path where the page shows them.
     """
-    model, seen = MODELS.named(which, own), changed(overlay)
-    image = what_it_gets(pixels, seen)
-    return views.encoded(model, seen, image), *views.drawn(model, image, seen)
+    model, laid = MODELS.named(which, own), changed(overlay)
+    image = what_it_gets(pixels, laid)
+    run = views.view_of(model).run
+    if run == shown and isinstance(event.target, DrawingPad):
+        plane, steps = views.encoded(model, laid, image), gr.skip()
+    else:
+        plane, steps = views.plane(model, laid, image), views.steps(model, laid)
+    return [plane, *views.drawn(model, image, laid), steps, run]
 
 
 def point(which: Any, own: Any, overlay: Any, event: gr.EventData) -> tuple[Overlay, Any]:
@@ -59,11 +59,10 @@ def dream(which: Any, own: Any) -> Any:
     return views.dreams(MODELS.named(which, own), random.randrange(_SEEDS))
 
 
-def resample(pixels: Any, which: Any, own: Any, overlay: Any) -> tuple[Any, ...]:
+def resample(overlay: Any, asked: int) -> tuple[Overlay, int]:
     """Draw other samples from the posterior."""
-    seen = changed(overlay)
-    seen = changed(seen, draws=(seen.draws + 1) % _SEEDS)
-    return seen, *draw(pixels, which, own, seen)
+    draws = changed(overlay).draws
+    return changed(overlay, draws=(draws + 1) % _SEEDS), asked + 1
 
 
 def load_random(overlay: Any) -> tuple[Any, Overlay]:
@@ -73,9 +72,8 @@ def load_random(overlay: Any) -> tuple[Any, Overlay]:
     return pad, changed(overlay, loaded=(pad["pixels"], position))
 
 
-def finish(pixels: Any, which: Any, own: Any, overlay: Any) -> list[Any]:
+def finish(own: Any, overlay: Any, asked: int) -> list[Any]:
     """After a run: explore the new model."""
-    seen = changed(overlay, pointer=None, path=None)
     if not isinstance(own, Trained):
-        return [gr.skip()] * 6
-    return ["yours", seen, *look(pixels, "yours", own, seen)]
+        return [gr.skip()] * 3
+    return ["yours", changed(overlay, pointer=None, path=None), asked + 1]

@@ -30,6 +30,8 @@ class Layout:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.overlay = gr.State(Overlay())
+        self.shown = gr.State("")  # the run of the plane that the page has
+        self.again = gr.State(0)  # counts when *Explore* must be shown anew
         self.tabs: dict[str, gr.Tab] = {}
         with gr.Tabs(elem_id="vae-sections", selected=SECTIONS[0]) as self.sections:
             for name, section in zip(
@@ -40,18 +42,6 @@ class Layout:
                     section()
                 self.tabs[name] = tab
         self.own = self.panel.state
-
-    # --- Groups that handlers read and write -----------------------------------------------
-
-    @property
-    def asked(self) -> list[Any]:
-        """What the explored plane depends on."""
-        return [self.pad, self.which, self.own, self.overlay]
-
-    @property
-    def shown(self) -> list[Any]:
-        """Everything in *Explore* that follows from it."""
-        return [self.plane, self.steps, self.drawn, self.cost]
 
     # --- Sections ----------------------------------------------------------------------------
 
@@ -91,7 +81,7 @@ class Layout:
                     form=self.form,
                     job=vae.job,
                     panels=PANELS,
-                    tell_every_s=0.15,
+                    tell_every_s=0.1,
                 )
                 for part in (self.panel.chart, self.panel.timeline):
                     part.unrender()

@@ -37,7 +37,7 @@ from demos.vae_state import (
     trained,
     what_it_gets,
 )
-from demos.widgets.drawing_pad import drawn
+from demos.widgets.drawing_pad import DrawingPad, drawn
 from demos.widgets.line_chart import chart_run
 from dlcore import vae
 from dlcore.checkpoint import load, to_bytes
@@ -187,7 +187,8 @@ def test_a_drawing_is_taken_apart(own: Trained, image: Tensor) -> None:
 
 
 def test_other_samples_are_other_ones_of_the_same_cloud(own: Trained, image: Tensor) -> None:
-    first, (second, *_) = Overlay(), on.resample("", "yours", own, Overlay())
+    first, (second, again) = Overlay(), on.resample(Overlay(), 3)
+    assert again == 4, "a change that has the page ask for them"
     planes = [views.plane(own.model, overlay, image) for overlay in (first, first, second)]
     assert planes[0] == planes[1]
     assert planes[0]["samples"] != planes[2]["samples"]
@@ -195,9 +196,22 @@ def test_other_samples_are_other_ones_of_the_same_cloud(own: Trained, image: Ten
 
 
 def test_an_empty_pad_shows_the_plane_and_nothing_else(own: Trained) -> None:
-    plane, steps, pictures, cost = on.look("", "yours", own, Overlay())
+    came = gr.EventData(None, None)
+    plane, pictures, cost, steps, _ = on.explore("", "yours", own, Overlay(), "", came)
     assert plane["frames"] and plane["ellipse"] is plane["samples"] is plane["path"] is None
     assert steps is None and pictures is None and cost["series"] == []
+
+
+def test_the_pen_is_sent_a_plane_only_where_the_page_has_another(own: Trained) -> None:
+    with gr.Blocks():
+        pen = gr.EventData(DrawingPad(), None)
+    came = gr.EventData(None, None)
+    first, *_, shown = on.explore("", "yours", own, Overlay(), "", pen)
+    again, *_ = on.explore("", "yours", own, Overlay(), shown, pen)
+    assert first["labels"] and "labels" not in again and first["run"] == again["run"] == shown
+    other, *_ = on.explore("", "2", own, Overlay(), shown, pen)
+    assert other["labels"] and other["run"] != shown
+    assert on.explore("", "yours", own, Overlay(), shown, came)[0]["labels"], "a page may be new"
 
 
 def test_a_loaded_test_image_reaches_the_encoder_as_it_is() -> None:

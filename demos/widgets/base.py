@@ -2,7 +2,9 @@
 
 import base64
 from abc import ABCMeta
+from functools import partial
 from pathlib import Path
+from types import MethodType
 from typing import Any, ClassVar
 
 import gradio as gr
@@ -64,6 +66,11 @@ class Widget(gr.HTML, metaclass=_Quiet):
             group=group,
             **props,
         )
+
+    def __getattr__(self, name: str) -> Any:
+        # Gradio gives a partial for an event of its HTML, which `gr.on` cannot read.
+        listener = super().__getattr__(name)
+        return MethodType(listener.func, self) if isinstance(listener, partial) else listener
 
     def preprocess(self, payload: Any) -> Any:
         return payload

@@ -44,14 +44,16 @@ export function mount(host) {
   view.overlay = overlayOf(view);
   view.hand = handOf(view);
   view.redraw = start(host, () => render(view), (props) => {
+    const news = props.value ?? {};
+    if (news.run && !news.labels && view.value?.run && view.value.run !== news.run) return; // a late answer
     record(props);
-    merge(view, props.value ?? {});
+    merge(view, news);
   });
 }
 
 function render(view) {
   const { host, say, compact, empty, value } = view;
-  const frame = frameOf(host.props);
+  const frame = whole(view, frameOf(host.props));
   empty.textContent = frame ? "" : say(host.props.empty ?? "empty");
   empty.hidden = Boolean(frame);
   for (const part of ["tools", "stage", "legend", "readout"]) view[part].hidden = !frame;
@@ -59,8 +61,8 @@ function render(view) {
   view.title.hidden = !value.title;
   if (!frame) return;
   view.mode ??= MODES.includes(value.mode) ? value.mode : "both";
-  Object.assign(view, { frame, labels: read(view, value.labels), means: read(view, frame.means) });
-  view.tiles = frame.manifold && decoded(view, frame.manifold);
+  Object.assign(view, { frame, run: value.run, labels: read(view, value.labels), means: read(view, frame.means) });
+  view.tiles = frame.manifold && view.decoded;
   layout(view);
   view.hand.receive(value);
   drawPicture(view);
@@ -85,15 +87,14 @@ function read(view, packed) {
   return view.known.get(packed);
 }
 
-/* The manifold's pictures; while they are decoded, those before them. */
-function decoded(view, sheet) {
-  const keep = (pictures) => { view.decoded = pictures; };
-  const ready = tiles(sheet, (pictures) => {
-    keep(pictures);
-    view.redraw();
-  });
-  if (ready) keep(ready);
-  return view.decoded;
+/* The frame to draw: while its manifold is being decoded, the one before it, if that is of the same
+   run. So points and pictures are always of one moment, and a moment is drawn once. */
+function whole(view, frame) {
+  if (!frame?.manifold) return frame;
+  const ready = tiles(frame.manifold, view.redraw);
+  if (ready) view.decoded = ready;
+  else if (view.frame?.manifold && view.run === view.value.run) return view.frame;
+  return frame;
 }
 
 /* ---- places: from the plane's units to pixels of the stage and back ---- */
