@@ -9,38 +9,37 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from demos.kit.language import say
 from dlcore import gan
-from tests.browser.conftest import DESKTOP, PHONE, TIMEOUT_MS, Noise
-from tests.browser.steps import draw, open_tab, switch_language, wait_idle, wait_ready
+from tests.browser.conftest import PHONE, shared_page
+from tests.browser.steps import (
+    TRAINING_MS,
+    choose,
+    draw,
+    eventually,
+    open_fold,
+    open_tab,
+    press_stop,
+    section,
+    start_run,
+    status_of,
+    switch_language,
+    wait_ended,
+    wait_idle,
+    wait_ready,
+    wait_running,
+)
 from tests.serving import Server
 
-TRAINING_MS = 120_000  # a slow machine with other work
 QUICK = "?tab=gan&epochs=1&train_share=0.1&batch_size=64"
 Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
 def shared(browser: Browser, server: Server) -> Iterator[Page]:
-    """One page of the tab for many tests; what it must not do is judged at the end."""
-    noise = Noise()
-    context = browser.new_context(**DESKTOP, locale="en-GB", accept_downloads=True)
-    context.set_default_timeout(TIMEOUT_MS)
-    noise.listen(context)
-    page = context.new_page()
-    page.goto(f"{server.url}/{QUICK}")
-    wait_ready(page)
-    open_tab(page, "gan")
-    yield page
-    context.close()
-    assert not noise.unexpected, noise.unexpected
-    assert not noise.outside, noise.outside
-
-
-def section(page: Page, name: str) -> None:
-    page.locator(f"#gan-section-{name}-button").click()
-    page.locator(f"#gan-section-{name}[role=tabpanel]").wait_for()
-    wait_idle(page)
+    with shared_page(browser, f"{server.url}/{QUICK}") as page:
+        wait_ready(page)
+        open_tab(page, "gan")
+        yield page
 
 
 def pictures(page: Page, name: str) -> Locator:
@@ -52,17 +51,8 @@ def looks(page: Page, name: str) -> Any:
     return pictures(page, name).evaluate_all("(all) => all.map((canvas) => canvas.toDataURL())")
 
 
-def until(page: Page, true: Callable[[], bool]) -> None:
-    """Wait for an answer that shows in pixels alone."""
-    for _ in range(100):
-        if true():
-            return
-        page.wait_for_timeout(100)
-    assert true()
-
-
-def choose(page: Page, name: str, value: str) -> None:
-    page.locator(f"#gan-{name} input[value='{value}']").check(force=True)
+def pick(page: Page, name: str, value: str) -> None:
+    choose(page.locator(f"#gan-{name} input[value='{value}']"))
 
 
 def test_a_visitor_finds_the_bundled_generators_digits(shared: Page) -> None:
@@ -71,28 +61,28 @@ def test_a_visitor_finds_the_bundled_generators_digits(shared: Page) -> None:
 
 
 def test_training_is_watched_scrubbed_and_diagnosed(shared: Page) -> None:
+    expect(pictures(shared, "samples")).to_have_count(64)
     before = looks(shared, "samples")
-    shared.locator("#gan-train").click()
-    expect(shared.locator("#gan-stop")).to_be_enabled()
+    start_run(shared, "gan")
+    wait_ended(shared, "gan")
     expect(shared.locator("#gan-findings li").first).not_to_have_class("empty", timeout=TRAINING_MS)
     expect(shared.locator("#gan-which input[value=yours]")).to_be_checked()
-    assert shared.locator("#gan-film .column").count() > 1
+    expect(shared.locator("#gan-film .column").nth(1)).to_be_visible()
+    wait_idle(shared)
+    eventually(shared, lambda: looks(shared, "samples") != before)
     newest = looks(shared, "samples")
-    assert newest != before
     shared.locator("#gan-timeline input[type=range]").focus()
     shared.keyboard.press("Home")
-    wait_idle(shared)
-    assert looks(shared, "samples") != newest
     expect(shared.locator("#gan-film .column").first).to_have_class("column at")
+    eventually(shared, lambda: looks(shared, "samples") != newest)
     shared.locator("#gan-film .column").last.click()
-    wait_idle(shared)
-    assert looks(shared, "samples") == newest
+    eventually(shared, lambda: looks(shared, "samples") == newest)
     legends = shared.locator("#gan-chart .legend button")
     expect(legends).to_have_count(6)
 
 
 def test_a_run_can_be_taken_away_and_gone_on_with(shared: Page) -> None:
-    shared.locator("#gan-code button.label-wrap").first.click()
+    open_fold(shared.locator("#gan-code button.label-wrap").first)
     sizes = {}
     for name in ("script", "weights", "csv"):
         with shared.expect_download(timeout=TRAINING_MS) as download:
@@ -108,7 +98,7 @@ def test_a_run_can_be_taken_away_and_gone_on_with(shared: Page) -> None:
 
 
 def test_steps_by_hand_are_told_part_by_part(shared: Page) -> None:
-    section(shared, "hand")
+    section(shared, "gan", "hand")
     lines = shared.locator("#gan-hand-stages li")
     shared.locator("#gan-hand-d").click()
     expect(lines).to_have_count(7, timeout=TRAINING_MS)
@@ -121,8 +111,8 @@ def test_steps_by_hand_are_told_part_by_part(shared: Page) -> None:
     shared.keyboard.press("Home")
     expect(lines).to_have_count(1)
     shared.locator("#gan-hand-motion button.play").click()
-    expect(lines).to_have_count(3)
-    choose(shared, "hand-start", "yours")
+    expect(lines).to_have_count(8)  # one after the other, to the end
+    pick(shared, "hand-start", "yours")
     shared.locator("#gan-hand-g").click()
     expect(lines.first).to_contain_text("64 noises", timeout=TRAINING_MS)
     shared.locator("#gan-hand-anew").click()
@@ -130,7 +120,7 @@ def test_steps_by_hand_are_told_part_by_part(shared: Page) -> None:
 
 
 def test_five_variants_train_and_are_judged(shared: Page) -> None:
-    section(shared, "variants")
+    section(shared, "gan", "variants")
     shared.locator("#gan-race-steps input[type=number]").fill("20")
     shared.keyboard.press("Tab")
     shared.locator("#gan-race").click()
@@ -143,17 +133,20 @@ def test_five_variants_train_and_are_judged(shared: Page) -> None:
 
 
 def test_a_race_stops_where_it_is(shared: Page) -> None:
-    section(shared, "variants")
-    shared.locator("#gan-race").click()
-    expect(pictures(shared, "lane-tutorial").first).to_be_visible(timeout=TRAINING_MS)
-    shared.locator("#gan-race-stop").click()
+    section(shared, "gan", "variants")
+    shared.locator("#gan-race-steps input[type=number]").fill("2000")
+    shared.keyboard.press("Tab")
+    start_run(shared, "gan-race", "#gan-race")
+    wait_running(shared, "gan-race")
+    press_stop(shared.locator("#gan-race-stop"))
+    expect(status_of(shared, "gan-race")).to_have_attribute("data-state", "stopped")
     expect(shared.locator("#gan-race")).to_be_enabled()
     expect(shared.locator("#gan-race-stop")).to_be_disabled()
 
 
 def test_an_independent_judge_reads_the_pictures(shared: Page) -> None:
-    choose(shared, "which", "conditional")
-    section(shared, "judge")
+    pick(shared, "which", "conditional")
+    section(shared, "gan", "judge")
     shared.locator("#gan-judge").click()
     expect(pictures(shared, "judged")).to_have_count(40, timeout=TRAINING_MS)
     expect(shared.locator("#gan-histogram .row")).to_have_count(10)
@@ -164,38 +157,38 @@ def test_an_independent_judge_reads_the_pictures(shared: Page) -> None:
 
 
 def test_pictures_are_walked_between_steered_and_asked_for(shared: Page) -> None:
-    choose(shared, "which", "conditional")
-    section(shared, "play")
+    pick(shared, "which", "conditional")
+    section(shared, "gan", "play")
     expect(pictures(shared, "table")).to_have_count(40)
+    expect(pictures(shared, "walk")).to_have_count(12)
     walk = looks(shared, "walk")
-    assert len(walk) == 12
     shared.locator("#gan-table button").nth(5).click()
     shared.locator("#gan-table button").nth(9).click()
     expect(shared.locator("#gan-table button").nth(5)).to_have_class("cell right")
     expect(shared.locator("#gan-table button").nth(9)).to_have_class("cell wrong")
-    until(shared, lambda: looks(shared, "walk") != walk)
-    until(shared, lambda: len(set(looks(shared, "moved"))) == 1)
+    eventually(shared, lambda: looks(shared, "walk") != walk)
+    eventually(shared, lambda: len(set(looks(shared, "moved"))) == 1)
     shared.locator("#gan-direction-1 input[type=number]").fill("3")
     shared.keyboard.press("Tab")
-    until(shared, lambda: len(set(looks(shared, "moved"))) == 2)
+    eventually(shared, lambda: len(set(looks(shared, "moved"))) == 2)
     shared.locator("#gan-back").click()
-    until(shared, lambda: len(set(looks(shared, "moved"))) == 1)
+    eventually(shared, lambda: len(set(looks(shared, "moved"))) == 1)
     table = looks(shared, "table")
-    choose(shared, "digit", "7")
-    until(shared, lambda: looks(shared, "table")[8] != table[8])  # it was an 8
+    pick(shared, "digit", "7")
+    eventually(shared, lambda: looks(shared, "table")[8] != table[8])  # it was an 8
     wait_idle(shared)
     sevens = looks(shared, "table")
     shared.locator("#gan-sample").click()
-    until(shared, lambda: not set(looks(shared, "table")) & set(sevens))
+    eventually(shared, lambda: not set(looks(shared, "table")) & set(sevens))
 
 
 def test_d_says_what_it_thinks_of_a_drawing(shared: Page) -> None:
-    section(shared, "play")
+    section(shared, "gan", "play")
     draw(shared.locator("#gan-pad canvas").first, [(0.3, 0.2), (0.7, 0.2), (0.5, 0.5), (0.45, 0.8)])
     opinion = shared.locator("#gan-opinion li")
     expect(opinion).to_contain_text("Told that this is a 7")
     expect(pictures(shared, "doubts")).to_have_count(2)
-    choose(shared, "which", "tutorial")
+    pick(shared, "which", "tutorial")
     expect(opinion).to_contain_text("sure that this is real")
 
 
@@ -208,16 +201,16 @@ def test_the_language_switch_keeps_everything(shared: Page) -> None:
 
 
 def test_a_failure_is_set_up_and_watched(shared: Page) -> None:
-    section(shared, "break")
+    section(shared, "gan", "break")
     shared.locator("#gan-break-rate").click()
-    expect(shared.locator("#gan-stop")).to_be_enabled(timeout=TRAINING_MS)
     expect(shared.locator("#gan-section-train-button")).to_have_attribute("aria-selected", "true")
+    wait_running(shared, "gan")
     expect(shared.locator("#gan-lr_g input")).to_have_value(str(gan.BREAK["rate"].lr_g))
     shared.wait_for_function(
         "document.querySelectorAll('#gan-film .column').length > 2", timeout=TRAINING_MS
     )
-    shared.locator("#gan-stop").click()
-    expect(shared.locator("#gan-train")).to_be_enabled(timeout=TRAINING_MS)
+    press_stop(shared.locator("#gan-stop"))
+    wait_ended(shared, "gan")
 
 
 def test_an_experiment_opens_the_walk(shared: Page) -> None:
@@ -233,15 +226,7 @@ def test_on_a_phone_everything_fits(visit: Visit) -> None:
     expect(pictures(page, "samples")).to_have_count(64)
     expect(page.locator("#gan-which input[value=conditional]")).to_be_checked()
     for name in ("train", "hand", "variants", "judge", "play", "break"):
-        button = page.locator(f"#gan-section-{name}-button")
-        if not button.is_visible():  # those that do not fit are behind the dots
-            page.locator("#gan-sections .overflow-menu > button").tap()
-            label = say(f"gan.sections.{name}", "en")
-            page.locator("#gan-sections .overflow-dropdown button", has_text=label).tap()
-        else:
-            button.tap()
-        page.locator(f"#gan-section-{name}[role=tabpanel]").wait_for()
-        wait_idle(page)
+        section(page, "gan", name)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
         if name == "play":
             expect(page.locator("#gan-digit input[value='-1']")).to_be_checked()
