@@ -8,6 +8,7 @@ import pytest
 from demos import gan_views as views
 from demos.bench_stream import Account, report
 from demos.kit.run import Run
+from demos.kit.training import _news
 from dlcore import gan
 from dlcore.progress import Progress
 
@@ -59,3 +60,11 @@ def test_the_account_prints_rate_delay_cost_and_megabytes(
 def test_nothing_painted_is_said_too(capsys: pytest.CaptureFixture[str]) -> None:
     report("gan", dataclasses.replace(account(), painted=[]))
     assert "0.0 pictures a second painted" in capsys.readouterr().out
+
+
+def test_what_a_silent_worker_leaves_unchanged_is_told_all_the_same() -> None:
+    shown: dict[str, int] = {}
+    assert _news({"chart": 1, "status": 1}, shown) == {"chart": 1, "status": 1}
+    assert _news({"chart": 1, "status": 2}, shown) == {"status": 2}
+    assert _news({"chart": 1, "status": 3}, shown, silent=True) == {"chart": 1, "status": 3}
+    assert shown == {"chart": 1, "status": 3}

@@ -78,9 +78,13 @@ class _Running:
 _running = _Running()
 
 
-def _news(update: dict[Any, Any], shown: dict[Any, Any]) -> dict[Any, Any]:
-    """What differs from `shown`, which is brought up to date: the page redraws nothing else."""
-    news = {part: value for part, value in update.items() if shown.get(part) != value}
+def _news(update: dict[Any, Any], shown: dict[Any, Any], silent: bool = False) -> dict[Any, Any]:
+    """What differs from `shown`, which is brought up to date: the page redraws nothing else.
+
+    silent: everything, since the worker said nothing and nothing differs. The page is sent
+    differences; what is left out once has none the next time, and is sent whole, frames and all.
+    """
+    news = {part: value for part, value in update.items() if silent or shown.get(part) != value}
     shown.update(news)
     return news
 
@@ -243,7 +247,8 @@ class TrainingPanel:
             previous, told, pictured = None, 0.0, None
             for progress in running:
                 begun = progress.total > 0
-                if begun and progress is not previous:  # a repeat only says "still here"
+                silent = progress is previous  # a repeat only says "still here"
+                if begun and not silent:
                     run.add(progress)
                 previous = progress
                 news = run.snapshot is not pictured
@@ -251,7 +256,7 @@ class TrainingPanel:
                 if time.monotonic() - told >= pause:
                     told, pictured = time.monotonic(), run.snapshot
                     state = "running" if begun else "waiting"
-                    yield _news(self._live(run, before, state), shown)
+                    yield _news(self._live(run, before, state), shown, silent)
         except Exception as error:
             yield self._failed(run, before, error, request)
         else:
