@@ -19,13 +19,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Protocol
+from typing import Any
 
-SPLITS = ("gpt2", "words", "rhymes")
+SPLITS = ("gpt2", "words")
 _LONGEST = 20  # characters of a chunk, at most, that merges are learnt in
 _SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # Unicode's White_Space
-_VOWELS = "aàáảãạăằắẳẵặâầấẩẫậeèéẻẽẹêềếểễệiìíỉĩịoòóỏõọôồốổỗộơờớởỡợuùúủũụưừứửữựyỳýỷỹỵ"
-_ONSETS = "ngh|ng|nh|ch|gh|gi|kh|ph|qu|th|tr|[bcdđghklmnprstvx]"
 
 
 @dataclass(frozen=True)
@@ -36,48 +34,32 @@ class Piece:
     ids: tuple[int, ...]
 
 
-class Tokenizer(Protocol):
-    """Text to numbers and back. `len()`: how many numbers there are."""
+class ByteSpeller:
+    """Writes tokens of bytes down as they come; part of a character waits for the rest."""
 
-    def __len__(self) -> int: ...
-    def encode(self, text: str) -> list[int]: ...
-    def decode(self, ids: Sequence[int]) -> str: ...
-    def pieces(self, ids: Sequence[int]) -> list[Piece]: ...
-    def to_bytes(self) -> bytes: ...
+    def __init__(self, tokens: Sequence[bytes]) -> None:
+        self.tokens = tokens
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
+    @property
+    def incomplete(self) -> bool:
+        return bool(self.decoder.getstate()[0])
 
-@dataclass(frozen=True)
-class Characters:
-    """One token for each known character, and a last one, shown as �, for all others."""
-
-    known: str
-    number: dict[str, int] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "number", {c: n for n, c in enumerate(self.known)})
-
-    def __len__(self) -> int:
-        return len(self.known) + 1
-
-    def encode(self, text: str) -> list[int]:
-        return [self.number.get(c, len(self.known)) for c in text]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        return "".join((*self.known, "�")[i] for i in ids)
-
-    def pieces(self, ids: Sequence[int]) -> list[Piece]:
-        return [Piece(self.decode([i]), (i,)) for i in ids]
-
-    def to_bytes(self) -> bytes:
-        return json.dumps({"kind": "characters", "known": self.known}).encode()
+    def add(self, token: int, *, last: bool = False) -> str:
+        """What a token adds to the text. last: nothing comes after it, so nothing waits."""
+        return self.decoder.decode(self.tokens[token], final=last)
 
 
-def train_characters(text: str, most: int = 2000) -> Characters:
-    """The characters of a text, in the order of their numbers in Unicode.
-
-    most: of a text with more kinds of them, only the most frequent are known.
-    """
-    return Characters("".join(sorted(c for c, _ in Counter(text).most_common(most))))
+def spell_pieces(speller: Any, ids: Sequence[int]) -> list[Piece]:
+    """The tokens one by one, except where only several together make whole characters."""
+    found, text, group = list[Piece](), "", list[int]()
+    for place, i in enumerate(ids):
+        text += speller.add(i, last=place == len(ids) - 1)
+        group.append(i)
+        if not speller.incomplete:
+            found.append(Piece(text, tuple(group)))
+            text, group = "", []
+    return found
 
 
 @dataclass(frozen=True)
@@ -127,15 +109,10 @@ class BPE:
 
     def pieces(self, ids: Sequence[int]) -> list[Piece]:
         """The tokens one by one, except where only several together make whole characters."""
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        found, text, group = list[Piece](), "", list[int]()
-        for place, i in enumerate(ids):
-            text += decoder.decode(self.tokens[i], final=place == len(ids) - 1)
-            group.append(i)
-            if not decoder.getstate()[0]:  # no half of a character is left
-                found.append(Piece(text, tuple(group)))
-                text, group = "", []
-        return found
+        return spell_pieces(self.speller(), ids)
+
+    def speller(self) -> "ByteSpeller":
+        return ByteSpeller(self.tokens)
 
     def to_bytes(self) -> bytes:
         return json.dumps(
@@ -149,23 +126,6 @@ class BPE:
         ).encode()
 
 
-def tokenizer_from_bytes(data: bytes) -> Tokenizer:
-    """What `to_bytes` wrote. Raises ValueError for anything else."""
-    try:
-        told = json.loads(data)
-        if told["kind"] == "characters":
-            return Characters(str(told["known"]))
-        merges = tuple((int(a), int(b)) for a, b in told["merges"])
-        if any(not 0 <= i < 256 + n for n, pair in enumerate(merges) for i in pair):
-            raise ValueError("a token is made of tokens that come later")
-        order = bytes(told["order"])
-        if sorted(order) != list(range(256)) or told["split"] not in SPLITS:
-            raise ValueError("not each byte has one number, or the split is unknown")
-        return BPE(merges, told["split"], order, tuple(map(str, told["special"])))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"this is no tokenizer: {error}") from error
-
-
 # --- Chunks: what is never joined ----------------------------------------------------------------
 
 
@@ -174,8 +134,6 @@ def chunks(text: str, split: str) -> list[str]:
 
     "gpt2": as GPT-2 does: words with the space before them, numbers, runs of marks, spaces.
     "words": the same without English's 's and 't, and nothing longer than 20 characters.
-    "rhymes": Vietnamese syllables cut once more, "trăm" into "tr" and "ăm": what rhymes, and has
-    the same tone, ends in the same token.
     """
     return _pattern(split).findall(text)
 
@@ -190,13 +148,7 @@ def _pattern(split: str) -> re.Pattern[str]:
             rf"'s|'t|'re|'ve|'m|'ll|'d| ?{letter}+| ?{number}+| ?{mark}+"
             rf"|[{_SPACE}]+(?![^{_SPACE}])|[{_SPACE}]+"
         )
-    words = rf" ?{letter}{{1,{_LONGEST}}}| ?{number}{{1,3}}| ?{mark}{{1,8}}|[{_SPACE}]"
-    if split == "words":
-        return re.compile(words)
-    vowel = f"[{_VOWELS}{_VOWELS.upper()}]"
-    onset = rf" ?(?i:{_ONSETS})(?={vowel})| (?={vowel})"
-    rhyme = rf"{vowel}+(?i:ng|nh|ch|[cmnpt])?(?!{letter})"
-    return re.compile(f"{onset}|{rhyme}|{words}")
+    return re.compile(rf" ?{letter}{{1,{_LONGEST}}}| ?{number}{{1,3}}| ?{mark}{{1,8}}|[{_SPACE}]")
 
 
 @cache

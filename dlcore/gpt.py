@@ -21,13 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcore.bpe import Tokenizer, tokenizer_from_bytes
 from dlcore.checkpoint import load as load_checkpoint
 from dlcore.descent import SCHEDULES, rate_at
 from dlcore.gpt_tasks import Example, Task, make_task
 from dlcore.progress import Progress
 from dlcore.settings import Settings, setting
 from dlcore.threads import one_thread
+from dlcore.tokenizers import Tokenizer, tokenizer_from_bytes
 
 BUNDLED = Path(__file__).parent.parent / "weights" / "kieu.safetensors"
 
@@ -39,7 +39,7 @@ class Config(Settings):
     # "text": what comes next in a text; "addition": 37+85= and then the sum, two-digit numbers.
     task: str = setting("text", choices=("text", "addition"))
     # A text's tokens: characters; byte pairs within words; or Vietnamese syllables in two halves.
-    tokens: str = setting("char", choices=("char", "words", "rhymes"))
+    tokens: str = setting("char", choices=("char", "words", "syllables"))
     vocabulary: int = setting(1000, low=257, high=8000)  # tokens at most, if not characters
     # Windows begin at every n-th line of the text (2: at couplets); 0: anywhere.
     lines: int = setting(0, low=0, high=100)
@@ -109,7 +109,7 @@ class Attention(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.heads, self.dropout = shape.heads, shape.dropout
+        self.heads = shape.heads
         self.qkv = nn.Linear(shape.width, 3 * shape.width)  # all three, of all heads, in one matrix
         self.out = nn.Linear(shape.width, shape.width)
 
@@ -131,9 +131,8 @@ class Attention(nn.Module):
             y = weights @ v  # (B, nh, T, hs)
         else:  # the same in one call that never makes the whole (T, S) matrix
             mask = None if count == 1 or not past else _back_from(past, count)
-            y = F.scaled_dot_product_attention(
-                q, k, v, mask, self.dropout if self.training else 0.0, count > 1 and mask is None
-            )
+            causal = count > 1 and mask is None
+            y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
         if muted:
             silent = torch.zeros(self.heads, dtype=torch.bool)
             silent[list(muted)] = True

@@ -16,8 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dlcore.bpe import Characters, Tokenizer, train_bpe, train_characters
+from dlcore.bpe import train_bpe
 from dlcore.faults import Fault
+from dlcore.syllables import train_syllables
+from dlcore.tokenizers import Characters, Tokenizer, train_characters
 
 MOST_TEXT = 1_000_000  # bytes
 LEAST_TEXT = 200  # characters
@@ -94,7 +96,9 @@ class Corpus:
             cut = max((end for end in ends if end <= cut), default=cut)
         if config.tokens == "char":
             self.tokenizer: Tokenizer = train_characters(text)
-        else:  # merges are learnt without the held-out part, too
+        elif config.tokens == "syllables":
+            self.tokenizer = train_syllables(text[:cut], config.vocabulary)
+        else:  # merges, too, are learnt without the held-out part
             self.tokenizer = train_bpe(text[:cut], config.vocabulary, config.tokens)
         self.learnt = _Part(self.tokenizer, text[:cut], config)
         self.held = _Part(self.tokenizer, text[cut:], config)

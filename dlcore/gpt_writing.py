@@ -7,7 +7,6 @@ probabilities a little before one token is drawn (top-p: Holtzman et al., "The c
 neural text degeneration", 2020; repetition penalty: Keskar et al., "CTRL", 2019). Look at `stages`.
 """
 
-import codecs
 import math
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -18,9 +17,9 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from dlcore.bpe import BPE, Tokenizer
 from dlcore.gpt import Cache, Writer
 from dlcore.settings import Settings, setting
+from dlcore.tokenizers import Speller, Tokenizer
 
 MOST_ALTERNATIVES = 20
 STAGES = ("model", "penalty", "temperature", "top_k", "top_p")  # in the order they are applied
@@ -95,14 +94,14 @@ def generate(
     ids = encode_prompt(writer, prompt)
     luck = torch.rand(decoding.length, generator=_seeded(decoding.seed)).tolist()
     eye = _Eye(writer, use_cache)
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    speller = writer.tokenizer.speller()
     for place in range(decoding.length):
         logits = eye.read(ids)  # (V,)
         found = stages(logits, ids, decoding)  # (stages, V), probabilities
         is_forced = place < len(forced)
         new = forced[place] if is_forced else draw(found[-1], luck[place], decoding.greedy)
         ids.append(new)
-        yield _token(writer.tokenizer, new, found, decoder, is_forced)
+        yield _token(writer.tokenizer, new, found, speller, is_forced)
 
 
 def encode_prompt(writer: Writer, prompt: str) -> list[int]:
@@ -179,31 +178,26 @@ class _Eye:
 
 
 def _cut(ids: Sequence[int], writer: Writer) -> int:
-    """Where to read on when a text has outgrown the context: at its half, or the next good line."""
-    least = len(ids) - writer.model.shape.context // 2
+    """Where to read on when a text has outgrown the context: at its half, or a line near that."""
+    half = len(ids) - writer.model.shape.context // 2
     if writer.lines and len(writer.lead) == 1:
         breaks = [n for n, i in enumerate(ids) if i == writer.lead[0]][:: writer.lines]
-        return next((n for n in breaks if n >= least), least)
-    return least
+        inside = [n for n in breaks if len(ids) - n < writer.model.shape.context]
+        return min(inside, key=lambda n: abs(n - half), default=half)
+    return half
 
 
-def _token(
-    tokenizer: Tokenizer, new: int, found: Tensor, decoder: codecs.IncrementalDecoder, forced: bool
-) -> Token:
+def _token(tokenizer: Tokenizer, new: int, found: Tensor, speller: Speller, forced: bool) -> Token:
     best = found[0].topk(min(MOST_ALTERNATIVES, found.shape[1])).indices
     columns = found[:, best].T.tolist()
     alternatives = tuple(
-        Alternative(i, tokenizer.decode([i]), tuple(column))
+        Alternative(i, tokenizer.pieces([i])[0].text, tuple(column))
         for i, column in zip(best.tolist(), columns, strict=True)
     )
     own = tuple(found[:, new].tolist())
     nats = -(found[0] * found[0].clamp(min=1e-30).log()).sum().item()
     surprise = -math.log(max(own[0], 1e-30))
-    if isinstance(tokenizer, BPE):
-        text = decoder.decode(tokenizer.tokens[new])
-    else:
-        text = tokenizer.decode([new])
-    return Token(new, text, own, surprise, max(nats, 0.0), alternatives, forced)
+    return Token(new, speller.add(new), own, surprise, max(nats, 0.0), alternatives, forced)
 
 
 # --- What is measured of a text ------------------------------------------------------------------

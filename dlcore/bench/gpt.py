@@ -8,11 +8,11 @@ the bundled GPT write 500 couplets with the default settings and judges them by 
 import torch
 
 from dlcore.bench.race import Race
-from dlcore.bpe import Characters
 from dlcore.gpt import GPT, Shape, Writer, load_bundled
 from dlcore.gpt_tasks import copied
 from dlcore.gpt_writing import Decoding, pace, write
 from dlcore.luc_bat import read_couplets, score
+from dlcore.tokenizers import Characters
 
 GOAL = 3.0
 # A third of GPT-2's width and half its layers, random: the speed does not depend on what is said.

@@ -1,0 +1,100 @@
+"""What cuts a text into tokens: by characters, by byte pairs, by halves of Vietnamese syllables.
+
+Characters are the plain way: a short list of tokens, and long texts. The other two have modules of
+their own, `dlcore.bpe` and `dlcore.syllables`. All give back the text that they took, and show
+their tokens in whole characters.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dlcore.bpe import BPE, SPLITS, Piece
+from dlcore.syllables import Syllables
+
+
+class Speller(Protocol):
+    """Writes tokens down as they come."""
+
+    def add(self, token: int, *, last: bool = False) -> str:
+        """What a token adds to the text; "" while a character is not complete."""
+        ...
+
+
+class Tokenizer(Protocol):
+    """Text to numbers and back. `len()`: how many numbers there are."""
+
+    def __len__(self) -> int: ...
+    def encode(self, text: str) -> list[int]: ...
+    def decode(self, ids: Sequence[int]) -> str: ...
+    def pieces(self, ids: Sequence[int]) -> list[Piece]: ...
+    def speller(self) -> Speller: ...
+    def to_bytes(self) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Characters:
+    """One token for each known character, and a last one, shown as �, for all others."""
+
+    known: str
+    number: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", {c: n for n, c in enumerate(self.known)})
+
+    def __len__(self) -> int:
+        return len(self.known) + 1
+
+    def encode(self, text: str) -> list[int]:
+        return [self.number.get(c, len(self.known)) for c in text]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join((*self.known, "�")[i] for i in ids)
+
+    def pieces(self, ids: Sequence[int]) -> list[Piece]:
+        return [Piece(self.decode([i]), (i,)) for i in ids]
+
+    def speller(self) -> "CharacterSpeller":
+        return CharacterSpeller(self)
+
+    def to_bytes(self) -> bytes:
+        return json.dumps({"kind": "characters", "known": self.known}).encode()
+
+
+def train_characters(text: str, most: int = 2000) -> Characters:
+    """The characters of a text, in the order of their numbers in Unicode.
+
+    most: of a text with more kinds of them, only the most frequent are known.
+    """
+    return Characters("".join(sorted(c for c, _ in Counter(text).most_common(most))))
+
+
+class CharacterSpeller:
+    """Each token is a character, and waits for nothing."""
+
+    def __init__(self, tokenizer: Characters) -> None:
+        self.tokenizer = tokenizer
+
+    def add(self, token: int, *, last: bool = False) -> str:
+        return self.tokenizer.decode([token])
+
+
+def tokenizer_from_bytes(data: bytes) -> Tokenizer:
+    """What `to_bytes` wrote. Raises ValueError for anything else."""
+    try:
+        told = json.loads(data)
+        if told["kind"] == "characters":
+            return Characters(str(told["known"]))
+        if told["kind"] == "syllables":
+            return Syllables(tuple(half.encode("latin-1") for half in told["halves"]))
+        merges = tuple((int(a), int(b)) for a, b in told["merges"])
+        if any(not 0 <= i < 256 + n for n, pair in enumerate(merges) for i in pair):
+            raise ValueError("a token is made of tokens that come later")
+        order = bytes(told["order"])
+        if sorted(order) != list(range(256)) or told["split"] not in SPLITS:
+            raise ValueError("not each byte has one number, or the split is unknown")
+        return BPE(merges, told["split"], order, tuple(map(str, told["special"])))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no tokenizer: {error}") from error
