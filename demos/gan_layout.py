@@ -208,10 +208,20 @@ class Layout:
                     self.back = _button("back")
         self.walk = _grid("walk", words="play.walk", columns=STEPS, largest=84, smallest=40)
         with gr.Row(elem_classes="gan-wrap"):
-            self.pad = DrawingPad({"pixels": ""}, elem_id="gan-pad", min_width=270)
+            self.pad = DrawingPad(
+                {"pixels": ""},
+                texts=("gan",),
+                title="play.draw",
+                elem_id="gan-pad",
+                min_width=270,
+            )
             with gr.Column(scale=2, min_width=280):
-                self.doubts = _grid(
-                    "doubts", words="play.draw", columns=2, largest=200, empty="draw_first"
+                self.doubts = ImageGrid(
+                    texts=("gan.play", "gan.hints"),
+                    columns=2,
+                    largest=200,
+                    empty="draw_first",
+                    elem_id="gan-doubts",
                 )
                 self.opinion = Notes(texts=("gan.play.opinion",), elem_id="gan-opinion")
 

@@ -166,7 +166,7 @@ def exhibits(pictures: np.ndarray) -> Value:
     """Some of the judged pictures, each with its reading."""
     digits, chances = read(pictures)
     sure = chances.max(axis=1)
-    captions = [f"{d}  {100 * p:.0f} %" for d, p in zip(digits, sure, strict=True)]
+    captions = [f"{d}: {100 * p:.0f} %" for d, p in zip(digits, sure, strict=True)]
     marks = ["" if p > 0.9 else "wrong" for p in sure]
     return {**sheet(pictures, most=None), "captions": captions, "marks": marks}
 

@@ -141,7 +141,7 @@ def dreams(model: vae.VAE, seed: int) -> Value:
 def _read(pictures: Tensor) -> Value:
     digits, chances = read(_bytes(pictures))  # (N,), (N, 10)
     sure = chances.max(axis=1)
-    captions = [f"{d}  {100 * p:.0f} %" for d, p in zip(digits, sure, strict=True)]
+    captions = [f"{d}: {100 * p:.0f} %" for d, p in zip(digits, sure, strict=True)]
     return images(_bytes(pictures), captions=captions)
 
 

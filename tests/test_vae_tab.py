@@ -154,7 +154,7 @@ def test_a_path_begins_and_ends_where_it_was_drawn(own: Trained) -> None:
         assert np.abs(picture / 255 - expected.numpy()).max() < 0.51 / 255
     digits, chances = read(shown)
     for caption, digit, chance in zip(steps["captions"], digits, chances.max(axis=1), strict=True):
-        assert caption == f"{digit}  {100 * chance:.0f} %"
+        assert caption == f"{digit}: {100 * chance:.0f} %"
 
 
 @pytest.mark.parametrize("dims", [1, 2, 20])
