@@ -45,6 +45,20 @@ def from_torch(theirs: nn.MultiheadAttention) -> MultiHeadAttention:
     return ours
 
 
+def to_torch(ours: MultiHeadAttention) -> nn.MultiheadAttention:
+    """Torch's with the weights of ours, batch first."""
+    theirs = nn.MultiheadAttention(ours.mix.in_features, ours.heads, batch_first=True)
+    theirs.load_state_dict(
+        {
+            "in_proj_weight": ours.project.weight,
+            "in_proj_bias": ours.project.bias,
+            "out_proj.weight": ours.mix.weight,
+            "out_proj.bias": ours.mix.bias,
+        }
+    )
+    return theirs
+
+
 def compare(
     d_model: int = 512, heads: int = 8, *, batch: int = 1, length: int = 10,
     causal: bool = False, seed: int = 0,

@@ -18,6 +18,10 @@ _ROOT = Path(__file__).parent.parent.parent
 def rows() -> dict[str, tuple[Measure, str]]:
     """A row's name -> what runs it, given the command's flags, and what it measures."""
     return {
+        "attention": (
+            _own("attention", 3),
+            "attention to be read, against torch's; and seconds to complete what repeats",
+        ),
         "cnn": (
             _own("cnn", 1),
             "seconds to 98.7 % on MNIST, against a plain loop as tutorials write it",
