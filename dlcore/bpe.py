@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any
+from typing import Protocol
 
 SPLITS = ("gpt2", "words")
 _LONGEST = 20  # characters of a chunk, at most, that merges are learnt in
@@ -32,6 +32,30 @@ class Piece:
 
     text: str
     ids: tuple[int, ...]
+
+
+class Speller(Protocol):
+    """Writes tokens down as they come."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether what came last was only a part of a character."""
+        ...
+
+    def add(self, token: int, *, last: bool = False) -> str:
+        """What a token adds to the text; "" while a character is not complete."""
+        ...
+
+
+class Tokenizer(Protocol):
+    """Text to numbers and back. `len()`: how many numbers there are."""
+
+    def __len__(self) -> int: ...
+    def encode(self, text: str) -> list[int]: ...
+    def decode(self, ids: Sequence[int]) -> str: ...
+    def pieces(self, ids: Sequence[int]) -> list[Piece]: ...
+    def speller(self) -> Speller: ...
+    def to_bytes(self) -> bytes: ...
 
 
 class ByteSpeller:
@@ -50,7 +74,7 @@ class ByteSpeller:
         return self.decoder.decode(self.tokens[token], final=last)
 
 
-def spell_pieces(speller: Any, ids: Sequence[int]) -> list[Piece]:
+def spell_pieces(speller: Speller, ids: Sequence[int]) -> list[Piece]:
     """The tokens one by one, except where only several together make whole characters."""
     found, text, group = list[Piece](), "", list[int]()
     for place, i in enumerate(ids):

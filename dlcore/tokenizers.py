@@ -9,29 +9,14 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from dlcore.bpe import BPE, SPLITS, Piece
+from dlcore.bpe import BPE, SPLITS, Piece, Speller, Tokenizer
 from dlcore.syllables import Syllables
 
-
-class Speller(Protocol):
-    """Writes tokens down as they come."""
-
-    def add(self, token: int, *, last: bool = False) -> str:
-        """What a token adds to the text; "" while a character is not complete."""
-        ...
-
-
-class Tokenizer(Protocol):
-    """Text to numbers and back. `len()`: how many numbers there are."""
-
-    def __len__(self) -> int: ...
-    def encode(self, text: str) -> list[int]: ...
-    def decode(self, ids: Sequence[int]) -> str: ...
-    def pieces(self, ids: Sequence[int]) -> list[Piece]: ...
-    def speller(self) -> Speller: ...
-    def to_bytes(self) -> bytes: ...
+__all__ = [
+    "BPE", "Characters", "Piece", "Speller", "Syllables", "Tokenizer", "tokenizer_from_bytes",
+    "train_characters",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,6 +61,8 @@ class CharacterSpeller:
 
     def __init__(self, tokenizer: Characters) -> None:
         self.tokenizer = tokenizer
+
+    incomplete = False
 
     def add(self, token: int, *, last: bool = False) -> str:
         return self.tokenizer.decode([token])

@@ -113,7 +113,7 @@ def test_gpt2_agrees_with_the_tokenizers_library(gpt2: BPE) -> None:
 
     vocabulary = json.loads((GPT2 / "encoder.json").read_text(encoding="utf-8"))
     merges = (GPT2 / "vocab.bpe").read_text(encoding="utf-8").splitlines()[1:]
-    pairs = [tuple(line.split(" ")) for line in merges if line]
+    pairs = [(a, b) for a, b in (line.split(" ") for line in merges if line)]
     reference = Reference(models.BPE(vocab=vocabulary, merges=pairs))
     reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     reference.decoder = decoders.ByteLevel()

@@ -157,7 +157,7 @@ def test_what_cannot_be_is_said(model: GPT) -> None:
         GPT(Shape(10, 8, 1, 3, 16))
     for wrong in ({"task": "poem"}, {"steps": 0}, {"dropout": 1.0}, {"lr": float("nan")}):
         with pytest.raises(SettingError):
-            Config(**wrong)  # type: ignore[arg-type]
+            Config(**wrong)
 
 
 # --- Training ------------------------------------------------------------------------------------
