@@ -34,6 +34,7 @@ from dlcore.attention import (
     watched,
 )
 from dlcore.attention_repeats import KEPT, Repeats, draw
+from dlcore.bench import attention as bench
 from dlcore.progress import Progress
 from dlcore.settings import SettingError
 
@@ -198,10 +199,12 @@ def test_a_muted_head_is_missed() -> None:
 
 
 def test_one_layer_cannot_and_a_fixed_block_teaches_a_trick() -> None:
-    small = {"vocab": 16, "length": 20, "steps": 120, "batch_size": 16}
-    *_, one = job(dataclasses.replace(BREAK["one_layer"], **small, shortest=3, longest=7))
+    small = dataclasses.replace(SMALL, layers=1, steps=120, batch_size=16)
+    assert (BREAK["one_layer"].layers, BREAK["fixed_block"].layers) == (1, 1)
+    assert BREAK["fixed_block"].shortest == BREAK["fixed_block"].longest
+    *_, one = job(small)
     assert one.metrics["held_out_accuracy"] < 0.75
-    *_, trick = job(dataclasses.replace(BREAK["fixed_block"], **small, shortest=6, longest=6))
+    *_, trick = job(dataclasses.replace(small, shortest=6, longest=6))
     result = dict(zip(trick.snapshot.blocks.tolist(), trick.snapshot.by_block, strict=True))
     assert trick.snapshot.accuracy == pytest.approx(result[6]) and result[6] >= 0.99
     assert max(result[5], result[7]) < 0.6  # it only ever learnt to look six places back
@@ -271,6 +274,21 @@ def test_a_bad_setting_is_named(field: str, values: dict[str, object]) -> None:
     with pytest.raises(SettingError) as caught:
         Config(**values)  # type: ignore[arg-type]
     assert caught.value.field == field
+
+
+def test_the_bench_trains_the_same_network_on_both_sides(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokens = held_out_sequences(TINY).seen
+    for ours, theirs in zip(build(TINY)(tokens), bench.plain(TINY)(tokens), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    monkeypatch.setattr(bench, "STEPS", 2)
+    monkeypatch.setattr(bench, "completed", lambda config: (1.0, 0.995))
+    before = torch.get_num_threads()
+    bench.measure(1)
+    torch.set_num_threads(before)
+    printed = capsys.readouterr().out
+    assert "nn.MultiheadAttention" in printed and "ratio" in printed and "99.5%" in printed
 
 
 @pytest.mark.slow

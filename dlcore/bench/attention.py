@@ -13,7 +13,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from dlcore.attention import AttentionOnly, Config, build, job, train
+from dlcore.attention import AttentionOnly, Config, MultiHeadAttention, build, job, train
 from dlcore.attention_heads import to_torch
 from dlcore.bench.race import Race
 
@@ -37,7 +37,8 @@ class PlainAttention(nn.Module):
 def plain(config: Config) -> AttentionOnly:
     """The network that `build` makes, with torch's attention in it."""
     model = build(config)
-    model.layers = nn.ModuleList(PlainAttention(to_torch(layer)) for layer in model.layers)
+    ours = [layer for layer in model.layers if isinstance(layer, MultiHeadAttention)]
+    model.layers = nn.ModuleList(PlainAttention(to_torch(layer)) for layer in ours)
     return model
 
 
