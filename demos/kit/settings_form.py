@@ -20,9 +20,11 @@ class SettingsForm(Generic[ConfigT]):
     """The settings of one tab: those that matter most are shown, the rest sit under *More*.
 
     topic: prefix of element ids and of the words `<topic>.settings.<field>` (and `<field>_info`).
-    config_type: the topic's Config; tutorial: the tutorial's settings, for the reset button.
+    config_type: the topic's Config; tutorial: the tutorial's settings, for their button, if any.
     shown: names of the fields that are always visible; hidden: fields that get no control.
     opening: what the page opens with, where that is not config_type() itself.
+    part: for a second form on the same tab: ids then begin with `<topic>-<part>-`, the words stand
+        at `<topic>.<part>.<field>`, and the address says `<part>_<field>`.
     """
 
     def __init__(
@@ -30,12 +32,16 @@ class SettingsForm(Generic[ConfigT]):
         topic: str,
         config_type: type[ConfigT],
         *,
-        tutorial: ConfigT,
+        tutorial: ConfigT | None,
         shown: Sequence[str],
         hidden: Sequence[str] = (),
         opening: ConfigT | None = None,
+        part: str = "",
     ) -> None:
-        self.topic, self.config_type = topic, config_type
+        self.config_type = config_type
+        self._id = f"{topic}-{part}" if part else topic
+        self._words = f"{topic}.{part or 'settings'}"
+        self._address = f"{part}_" if part else ""
         self.opening = opening or config_type()
         fields = {f.name: f for f in dataclasses.fields(config_type) if f.name not in hidden}
         self.names = [*shown, *(name for name in fields if name not in (*shown, "seed"))]
@@ -45,15 +51,19 @@ class SettingsForm(Generic[ConfigT]):
         with gr.Row(elem_classes="dl-settings"):
             for name in shown:
                 self.by_name[name] = self._control(fields[name])
-        with localise(gr.Accordion(open=False, elem_id=f"{topic}-more"), label="kit.settings.more"):
+        with localise(
+            gr.Accordion(open=False, elem_id=f"{self._id}-more"), label="kit.settings.more"
+        ):
             with gr.Row(elem_classes="dl-settings"):
                 for name in self.names:
                     if name not in self.by_name:
                         self.by_name[name] = self._control(fields[name])
         with gr.Row(elem_classes="dl-buttons"):
-            self._preset("tutorial", tutorial)
+            if tutorial is not None:
+                self._preset("tutorial", tutorial)
             self._preset("defaults", config_type())
-        address.register(topic, self.by_name, check=self._check)
+        named = {self._address + name: control for name, control in self.by_name.items()}
+        address.register(topic, named, check=self._check)
 
     @property
     def components(self) -> list[Any]:
@@ -64,17 +74,18 @@ class SettingsForm(Generic[ConfigT]):
         try:
             return self.config_type(**dict(zip(self.names, values, strict=True)))
         except SettingError as error:
-            error.label = f"{self.topic}.settings.{error.field}"
+            error.label = f"{self._words}.{error.field}"
             raise
 
     def values(self, config: ConfigT) -> list[Any]:
         return [getattr(config, name) for name in self.names]
 
     def _check(self, name: str, value: Any) -> Any:
-        return getattr(self.config_type(**{name: value}), name)
+        field = name.removeprefix(self._address)
+        return getattr(self.config_type(**{field: value}), field)
 
     def _preset(self, name: str, config: ConfigT) -> None:
-        button = gr.Button(size="sm", elem_id=f"{self.topic}-preset-{name}")
+        button = gr.Button(size="sm", elem_id=f"{self._id}-preset-{name}")
         localise(button, value=f"kit.settings.{name}")
         button.click(
             lambda: self.values(config),
@@ -88,7 +99,7 @@ class SettingsForm(Generic[ConfigT]):
     def _control(self, field: Any) -> Any:
         """The control that suits the field: a list, a box to tick, a slider, or a number."""
         low, high, choices = (field.metadata.get(k) for k in ("low", "high", "choices"))
-        words = f"{self.topic}.settings.{field.name}"
+        words = f"{self._words}.{field.name}"
         keys: dict[str, Any] = {"label": words, "info": f"{words}_info"}
         make: type[Any]
         own: dict[str, Any]
@@ -108,7 +119,7 @@ class SettingsForm(Generic[ConfigT]):
             own["step"] = 1 if whole else _step(low, high)
         control = make(
             value=getattr(self.opening, field.name),
-            elem_id=f"{self.topic}-{field.name}",
+            elem_id=f"{self._id}-{field.name}",
             interactive=True,
             min_width=150,
             **own,

@@ -1,0 +1,146 @@
+"""What the text-generation tab remembers, which model writes, and what may be asked."""
+
+import threading
+import unicodedata
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from demos.kit.errors import UserError
+from demos.kit.models import Models, Own
+from demos.kit.run import Run
+from dlcore import gpt
+from dlcore.gpt_writing import encode_prompt
+
+MOST_CHARACTERS = 10_000  # of an opening
+MOST_BRANCHES = 60  # of one tree
+_MOST_PAGES = 1_000  # whose newest writing is known
+
+MODELS = Models("gpt", lambda _: gpt.load_bundled(), lambda _: gpt.BUNDLED)
+
+
+@dataclass(frozen=True)
+class Trained(Own[gpt.Writer]):
+    """The reader's own model and what it was taught."""
+
+    config: gpt.Config
+
+
+def trained(run: Run) -> Trained | None:
+    """What is kept of a run, stopped ones included; None when it ended before its first weights."""
+    if run.kept is None:
+        return None
+    return Trained(gpt.restore(run.kept.state, run.config), run.config)
+
+
+# --- A text and its branches ---------------------------------------------------------------------
+
+
+@dataclass
+class Branch:
+    """A text: `shared` tokens as in its parent (itself none: -1), then its own; they still grow."""
+
+    parent: int
+    shared: int
+    ids: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Tree:
+    """All that was written after one opening. The page holds the same tokens, with their numbers.
+
+    Changed in place while a text grows, so that a branch can leave it before its end.
+    """
+
+    writer: gpt.Writer
+    which: str
+    prompt: str
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    branches: list[Branch] = field(default_factory=lambda: [Branch(-1, 0)])
+
+    def fork(self, data: object) -> int:
+        """The new branch that an event {"run", "branch", "at", "id"} asks for. Raises UserError."""
+        asked = data if isinstance(data, dict) else {}
+        branch, at, new = (asked.get(name) for name in ("branch", "at", "id"))
+        if asked.get("run") != self.run or not isinstance(branch, int) or isinstance(branch, bool):
+            raise UserError("gpt.errors.gone")
+        if not 0 <= branch < len(self.branches):
+            raise UserError("gpt.errors.gone")
+        parent = self.branches[branch]
+        known = len(self.writer.tokenizer)
+        if not (_within(at, len(parent.ids)) and _within(new, known)):
+            raise UserError("gpt.errors.gone")
+        if len(self.branches) >= MOST_BRANCHES:
+            raise UserError("gpt.errors.branches", most=MOST_BRANCHES)
+        assert isinstance(at, int) and isinstance(new, int)
+        self.branches.append(Branch(branch, at, [*parent.ids[:at], new]))
+        return len(self.branches) - 1
+
+
+def _within(value: object, end: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < end
+
+
+class Turns:
+    """On each page one text is being written: the next one ends it, and so does Stop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._newest: OrderedDict[str, threading.Event] = OrderedDict()
+
+    def begin(self, page: str) -> threading.Event:
+        """Set as soon as this text should end."""
+        over = threading.Event()
+        with self._lock:
+            before = self._newest.pop(page, None)
+            self._newest[page] = over
+            while len(self._newest) > _MOST_PAGES:
+                self._newest.popitem(last=False)
+        if before is not None:
+            before.set()
+        return over
+
+    def is_newest(self, page: str, over: threading.Event) -> bool:
+        with self._lock:
+            return self._newest.get(page) is over
+
+    def stop(self, page: str) -> None:
+        with self._lock:
+            over = self._newest.get(page)
+        if over is not None:
+            over.set()
+
+
+turns = Turns()
+
+
+# --- What a browser may ask: checked here, because any client can send anything ------------------
+
+
+def passage(text: object) -> str:
+    """A text fit to go on from and to show: NFC, no control characters. Raises UserError.
+
+    Halves of broken characters become "?": they can neither be shown nor sent.
+    """
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise UserError("gpt.errors.unreadable")
+    if len(text) > MOST_CHARACTERS:
+        raise UserError("gpt.errors.too_long", most=MOST_CHARACTERS)
+    return clean(text)
+
+
+def clean(text: str) -> str:
+    """Line breaks as "\\n", letters composed, nothing that cannot be shown or sent."""
+    whole = text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n")
+    kept = "".join(c for c in whole if c in "\t\n" or unicodedata.category(c) != "Cc")
+    return unicodedata.normalize("NFC", kept)
+
+
+def opening(writer: gpt.Writer, text: object) -> str:
+    """A passage that this model can go on from. Raises UserError where it has nothing to read."""
+    prompt = passage(text)
+    if not encode_prompt(writer, prompt):
+        raise UserError("gpt.errors.no_opening")
+    return prompt

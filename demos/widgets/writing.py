@@ -1,0 +1,47 @@
+"""A text as it is written, token by token: how surprising each was, and what could have come."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from demos.widgets.base import Widget
+
+Value = dict[str, Any]
+
+
+class Writing(Widget):
+    """Tokens that flow like text, coloured by surprise; a click on one opens its alternatives.
+
+    value = {"run": id of the tree, "branch": 2, "parent": 0 or -1, "shared": tokens as in the
+             parent, "prompt": "…", "stages": ["model", "top_p"], "parts": [part, …], "state":
+             "writing", "done" or "stopped", "pace": tokens a second or null,
+             "measures": {name: number}, "verses": {name: count} or null, "title": key or ""}
+    A part is {"at": number of its first token, "tokens": [token, …]}: the newest parts only, as in
+    `demos.widgets.recording`; the page joins them, and keeps every branch of a tree. A token is
+    {"t": text, "s": nats, "e": nats, "p": [probability after each stage], "f": forced,
+    "a": [[id, text, probability after each stage, …], …]}.
+
+    With branches=True an alternative is a button: the event `force` carries {"run", "branch", "at",
+    "id"}, which any client may forge. Walking back to an older branch happens in the page alone.
+    """
+
+    script = "writing"
+    signals = ("force",)
+
+
+def writing(
+    *,
+    run: str,
+    prompt: str,
+    stages: Sequence[str],
+    parts: Sequence[Mapping[str, Any]],
+    state: str,
+    branch: int = 0,
+    parent: int = -1,
+    shared: int = 0,
+    **more: Any,
+) -> Value:
+    """The value for one branch as far as it is written. `more` are keys of the value."""
+    return {
+        "run": run, "branch": branch, "parent": parent, "shared": shared, "prompt": prompt,
+        "stages": list(stages), "parts": list(parts), "state": state, **more,
+    }  # fmt: skip
