@@ -22,11 +22,15 @@ _QUIET = """() => new Promise((resolve) => {
   again();
 })"""
 
+# The page's load event, which brings the language and what the address asks for.
+_ANSWERED = """() => performance.getEntriesByType("resource")
+  .some((entry) => entry.name.includes("/run/predict") && entry.responseEnd > 0)"""
+
 
 def wait_ready(page: Page) -> None:
     """Until the page is built, its language chosen and its first answer from the server drawn."""
     page.locator("[role=tab]:visible").first.wait_for()
-    page.wait_for_function("localStorage.getItem('dl-browser') !== null")
+    page.wait_for_function(_ANSWERED)
     wait_idle(page)
 
 

@@ -17,8 +17,13 @@ from tests.browser.conftest import PHONE, shared_page
 from tests.browser.steps import (
     TRAINING_MS,
     back_to_the_start,
+    choose,
+    eventually,
+    open_fold,
     open_tab,
+    press_stop,
     section,
+    start_run,
     switch_language,
     train_for_a_while,
     wait_idle,
@@ -59,7 +64,7 @@ def write(page: Page, text: str, side: str = "first") -> None:
 
 
 def hold(page: Page, gate: str, value: str) -> None:
-    page.locator(f"#lstm-hold-{gate} input[value={value}]").check(force=True)
+    choose(page.locator(f"#lstm-hold-{gate} input[value={value}]"))
     wait_idle(page)
 
 
@@ -117,11 +122,14 @@ def test_a_held_gate_changes_the_curve_and_says_so(shared: Page) -> None:
     title = shared.locator("#lstm-gates-first .title.fixed")
     expect(title).to_have_count(1)
     expect(title).to_contain_text("held at 0")
-    assert shared.locator("#lstm-strip-first .share").all_inner_texts() != before
-    assert shared.locator("#lstm-strip-first path.free").first.get_attribute("d")
+    shares = shared.locator("#lstm-strip-first .share")
+    eventually(shared, lambda: shares.all_inner_texts() != before)
+    expect(shared.locator("#lstm-strip-first path.free").first).to_have_attribute(
+        "d", re.compile(r"\d")
+    )
     hold(shared, "forget", "free")
     expect(title).to_have_count(0)
-    assert shared.locator("#lstm-strip-first .share").all_inner_texts() == before
+    expect(shares).to_have_text(before)
 
 
 def test_a_reading_that_is_late_does_not_undo_a_newer_one(shared: Page) -> None:
@@ -176,7 +184,7 @@ def test_the_language_switch_keeps_the_sentence(shared: Page) -> None:
     switch_language(shared, "vi")
     expect(shared.locator("#lstm-section-train-button")).to_have_text("Tự huấn luyện")
     expect(shared.locator("#lstm-strip-first .answer")).to_contain_text("tiêu cực")
-    assert shared.locator("#lstm-text textarea").input_value() == BAD
+    expect(shared.locator("#lstm-text textarea")).to_have_value(BAD)
     switch_language(shared, "en")
 
 
@@ -195,7 +203,7 @@ def test_the_address_holds_sentences_and_gates(visit: Visit, shared: Page) -> No
 
 def test_a_table_of_ones_own_is_counted_or_refused(shared: Page) -> None:
     section(shared, "lstm", "train")
-    shared.locator("#lstm-own-data button.label-wrap").click()
+    open_fold(shared.locator("#lstm-own-data button.label-wrap").first)
     rows = [f"sentence number {n} is {'nice' if n % 2 else 'dull'},{n % 2}" for n in range(40)]
     table = shared.locator("#lstm-csv textarea")
     table.fill("\n".join(["sentence,label", *rows]))
@@ -213,7 +221,7 @@ def test_training_stops_scrubs_and_leaves_a_reader(shared: Page) -> None:
     shared.locator("#lstm-epochs input[type=number]").fill("100")
     shared.keyboard.press("Tab")
     train_for_a_while(shared, "lstm", WATCHED)
-    shared.locator("#lstm-stop").click()
+    press_stop(shared.locator("#lstm-stop"))
     yours = shared.locator("#lstm-which-first input[value=yours]")
     expect(yours).to_be_checked(timeout=TRAINING_MS)
     watched = shared.locator("#lstm-watched .word")
@@ -226,14 +234,14 @@ def test_a_whole_run_is_judged_and_can_be_taken_away(shared: Page) -> None:
     section(shared, "lstm", "train")
     shared.locator("#lstm-epochs input[type=number]").fill("2")
     shared.keyboard.press("Tab")
-    shared.locator("#lstm-train").click()
+    start_run(shared, "lstm")
     mistake = shared.locator("#lstm-mistakes button").first
     expect(mistake).to_be_visible(timeout=TRAINING_MS)
     expect(shared.locator("#lstm-confusion canvas").first).to_be_visible()
     text = mistake.locator("bdi").inner_text()
     mistake.click()
     expect(shared.locator("#lstm-text textarea")).to_have_value(text)
-    shared.locator("#lstm-code button.label-wrap").first.click()
+    open_fold(shared.locator("#lstm-code button.label-wrap").first)
     sizes = {}
     for name in ("script", "weights", "csv"):
         with shared.expect_download(timeout=TRAINING_MS) as download:
@@ -257,7 +265,7 @@ def test_four_kinds_of_model_are_trained_and_measured(shared: Page) -> None:
 
 
 def test_an_experiment_sets_sentences_and_gates(shared: Page) -> None:
-    shared.locator("#lstm-lesson button.label-wrap").first.click()
+    open_fold(shared.locator("#lstm-lesson button.label-wrap").first)
     shared.locator("#lstm-experiment-forget").click()
     box = shared.locator("#lstm-text textarea")
     expect(box).to_have_value(say("lstm.examples.forget.first", "en"))

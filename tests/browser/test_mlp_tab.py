@@ -20,11 +20,16 @@ from tests.browser.steps import (
     TRAINING_MS,
     back_to_the_start,
     canvas,
+    open_fold,
     open_tab,
+    press_stop,
     section,
+    start_run,
+    status_of,
     switch_language,
     train_for_a_while,
     wait_change,
+    wait_ended,
     wait_idle,
     wait_ready,
 )
@@ -50,21 +55,12 @@ def step_of(page: Page) -> str:
     return page.locator("#mlp-status .detail").inner_text().split(" · ")[0]
 
 
-def trained(page: Page, steps: str) -> None:
-    """Until a training of so many steps has ended and its diagnosis is there.
-
-    The run before must have ended at another step, or this would take its end for the new one's.
-    """
-    expect(page.locator("#mlp-status .dl-status")).to_have_attribute(
-        "data-state", re.compile("done|stopped"), timeout=TRAINING_MS
-    )
-    expect(page.locator("#mlp-status .detail")).to_contain_text(steps, timeout=TRAINING_MS)
-    wait_idle(page)
-
-
 def press(page: Page, button: str, steps: str) -> None:
-    page.locator(f"#mlp-{button}").click()
-    trained(page, steps)
+    """Press a button that trains, to the end of so many steps and until they are diagnosed."""
+    start_run(page, "mlp", f"#mlp-{button}")
+    wait_ended(page, "mlp")
+    expect(page.locator("#mlp-status .detail")).to_contain_text(steps)
+    wait_idle(page)
 
 
 def fill(page: Page, name: str, value: str) -> None:
@@ -91,7 +87,7 @@ def test_a_visitor_finds_the_untrained_network_and_its_data(shared: Page) -> Non
 def test_training_shows_the_very_numbers_that_dlcore_computes(shared: Page) -> None:
     before = shared.evaluate(PICTURE)
     press(shared, "train", "100 of 100")
-    assert shared.evaluate(PICTURE) != before
+    wait_change(shared, PICTURE, before)
     config = dataclasses.replace(OPENING, epochs=4)
     last = list(mlp.job(config))[-1]
     assert metric(shared, "held-out accuracy") == pytest.approx(
@@ -136,29 +132,27 @@ def test_the_shape_is_changed_in_the_picture(shared: Page) -> None:
     expect(shared.locator("#mlp-hidden :is(textarea, input)")).to_have_value("9")
     expect(shared.locator("#mlp-network .neurons button")).to_have_count(2 + 9 + 1)
     press(shared, "step", "1 of 1")
-    assert "hidden=9" in shared.url
+    expect(shared).to_have_url(re.compile("hidden=9"))
     fill(shared, "hidden", "8,8")
 
 
 def test_a_stopped_training_can_go_on(shared: Page) -> None:
     fill(shared, "epochs", "2000")
     train_for_a_while(shared, "mlp", PICTURE)
-    shared.locator("#mlp-stop").click()
-    expect(shared.locator("#mlp-status .dl-status")).to_have_attribute("data-state", "stopped")
-    expect(shared.locator("#mlp-train")).to_be_enabled()
-    wait_idle(shared)
-    shared.locator("#mlp-step").click()
+    press_stop(shared.locator("#mlp-stop"))
+    expect(status_of(shared, "mlp")).to_have_attribute("data-state", "stopped")
+    wait_ended(shared, "mlp")
+    press(shared, "step", "")
     expect(shared.locator("#mlp-status .detail")).to_contain_text(
         re.compile(r"step ([\d,]+) of \1")
     )
-    wait_idle(shared)
     at = int(re.findall(r"[\d,]+", step_of(shared))[0].replace(",", ""))
     assert 1 < at < 50_000
     fill(shared, "epochs", "4")
 
 
 def test_a_pasted_table_is_learnt_and_judged(shared: Page) -> None:
-    shared.locator("#mlp-own-data button").first.click()
+    open_fold(shared.locator("#mlp-own-data button.label-wrap").first)
     shared.locator("#mlp-paste textarea").fill(TABLE)
     expect(shared.locator("#mlp-target input")).to_have_value("ripe")
     expect(shared.locator("#mlp-notes")).to_contain_text("40 rows, 3 features, 2 classes")
@@ -201,7 +195,7 @@ def test_ten_seeds_end_in_a_band(shared: Page) -> None:
 
 def test_a_failure_is_rebuilt_and_diagnosed(shared: Page) -> None:
     section(shared, "mlp", "break")
-    shared.locator("#mlp-break-rate").click()
+    start_run(shared, "mlp", "#mlp-break-rate")
     rate = shared.locator("#mlp-findings [data-key=rate]")
     expect(rate).to_contain_text("soared", timeout=TRAINING_MS)
     expect(shared.locator("#mlp-status .detail")).to_contain_text("1,000 of 1,000")
@@ -217,7 +211,7 @@ def test_the_language_follows_also_what_was_found(shared: Page) -> None:
 def test_the_script_and_the_weights_are_those_of_the_run(shared: Page, tmp_path: Path) -> None:
     fill(shared, "epochs", "3")
     press(shared, "train", "75 of 75")
-    shared.locator("#mlp-code button").first.click()
+    open_fold(shared.locator("#mlp-code button.label-wrap").first)
     with shared.expect_download() as script:
         shared.locator("#mlp-download-script").click()
     text = Path(script.value.path()).read_text(encoding="utf-8")
@@ -240,7 +234,7 @@ def test_a_link_brings_settings_and_network(visit: Visit) -> None:
     open_tab(page, "mlp")
     expect(page.locator("#mlp-network .neurons button")).to_have_count(2 + 3 + 4 + 1)
     expect(page.locator("#mlp-dataset input")).to_have_value("XOR")
-    page.locator("#mlp-lesson button").first.click()
+    open_fold(page.locator("#mlp-lesson button.label-wrap").first)
     page.locator("#mlp-experiment-memory").click()
     expect(page.locator("#mlp-hidden :is(textarea, input)")).to_have_value("32,32")
     expect(page.locator("#mlp-notes")).to_contain_text("40 dòng để huấn luyện")
@@ -249,8 +243,8 @@ def test_a_link_brings_settings_and_network(visit: Visit) -> None:
 def test_nothing_is_wider_than_a_phone(visit: Visit) -> None:
     page = visit("?tab=mlp&epochs=2", **PHONE)
     open_tab(page, "mlp")
-    page.locator("#mlp-train").tap()
-    trained(page, "50 of 50")
+    expect(page.locator("#mlp-epochs input[type=number]")).to_have_value("2")
+    press(page, "train", "50 of 50")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     top = page.locator("#mlp-network").bounding_box()
     assert top is not None and top["y"] < 844, "the picture is on the first screen"
