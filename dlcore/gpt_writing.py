@@ -9,7 +9,7 @@ neural text degeneration", 2020; repetition penalty: Keskar et al., "CTRL", 2019
 
 import math
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from time import perf_counter
@@ -83,7 +83,7 @@ def generate(
     *,
     forced: Sequence[int] = (),
     use_cache: bool = True,
-) -> Iterator[Token]:
+) -> Generator[Token, None, None]:
     """Go on from `prompt`, token by token; stop by closing.
 
     forced: tokens that come first whatever their probability: a branch of an earlier text. They
