@@ -25,12 +25,16 @@ _TELL_EVERY_S = 0.3
 
 
 def entry(config: gan.Config, variant: str, steps: int) -> gan.Config:
-    """The settings of one variant that trains for so many steps of G, on as much of the data."""
+    """The settings of one variant that trains for so many steps of G, on as much of the data.
+
+    They are the page's, but for what `gan.AS_PUBLISHED` grants the variant.
+    """
+    config = dataclasses.replace(config, variant=variant, **gan.AS_PUBLISHED.get(variant, {}))
     pool = config.train_share * len(gan.Deck(load_mnist(), whole(config)).images)
     wanted = steps * config.d_steps * config.batch_size
     epochs = max(1, math.ceil(wanted / pool))
     share = min(1.0, max(0.01, config.train_share * wanted / epochs / pool))
-    return dataclasses.replace(config, variant=variant, epochs=epochs, train_share=share)
+    return dataclasses.replace(config, epochs=epochs, train_share=share)
 
 
 def whole(config: gan.Config) -> gan.Config:

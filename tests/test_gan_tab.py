@@ -306,6 +306,13 @@ def test_every_variant_trains_for_as_many_steps(steps: int, settings: dict[str, 
     assert entered.train_share <= config.train_share + 0.01
 
 
+def test_a_variant_gets_what_its_paper_asks_for_and_else_the_pages_settings() -> None:
+    page = gan.Config(lr_g=0.002, beta1=0.3, d_steps=2)
+    critic, plain = entry(page, "wgan-gp", 100), entry(page, "dcgan", 100)
+    assert (critic.d_steps, critic.beta1, critic.beta2, critic.lr_g) == (5, 0.0, 0.9, 0.002)
+    assert (plain.d_steps, plain.beta1, plain.lr_g) == (2, 0.3, 0.002)
+
+
 def judged(**changes: Any) -> Quality:
     shares = np.full(10, 0.1, np.float32)
     return dataclasses.replace(Quality(1_000, shares, 0.95, 3.14159), **changes)
