@@ -19,10 +19,14 @@ CANVAS_SELECTOR = "#pad canvas"
 
 @dataclass
 class PadPage:
-    """A running page: where it answers, and every drawing that reached Python."""
+    """A running page: where it answers, every drawing that reached Python, and told ones.
+
+    told: what the page held each time it was asked for it.
+    """
 
     url: str = ""
     pixels: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     @property
     def canvas(self) -> Tensor:
@@ -52,9 +56,11 @@ def pad_page() -> Iterator[PadPage]:
         count = gr.Textbox("0", elem_id="count")
         load = gr.Button("load", elem_id="load")
         wipe = gr.Button("wipe", elem_id="wipe")
+        tell = gr.Button("tell", elem_id="tell")
         pad.draw(draw, pad, count, trigger_mode="always_last", show_progress="hidden")
         load.click(lambda: showing(example()), None, pad)
         wipe.click(lambda: None, None, pad)
+        tell.click(page.told.append, pad, None, trigger_mode="multiple", show_progress="hidden")
     _, page.url, _ = demos.launch(app, block=False, quiet=True)
     try:
         yield page

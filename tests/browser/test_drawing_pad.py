@@ -1,16 +1,17 @@
-"""The drawing pad by mouse, touch and keys: what was drawn is what Python gets."""
+"""The drawing pad by mouse, touch and keys: what was drawn is what Python gets.
+
+Most tests share one page, each beginning as it opens.
+"""
 
 import base64
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PHONE, Noise, open_page
+from tests.browser.conftest import PHONE, Noise, open_page, shared_page
 from tests.browser.pad_page import CANVAS_SELECTOR, PadPage, example, pad_page, stroke
 
 # This page is served from the test's own process, where Gradio leaves a socket to the collector.
@@ -35,25 +36,23 @@ def pad(served: PadPage) -> PadPage:
     return served
 
 
-@pytest.fixture
-def opened(browser: Browser, pad: PadPage, noise: Noise) -> Iterator[Callable[..., Page]]:
-    with ExitStack() as stack:
-
-        def visitor(**options: Any) -> Page:
-            page = open_page(browser, pad.url, noise, **options)
-            stack.callback(page.context.close)
-            page.locator(CANVAS_SELECTOR).wait_for()
-            return page
-
-        yield visitor
+@pytest.fixture(scope="module")
+def shared(browser: Browser, served: PadPage) -> Iterator[Page]:
+    with shared_page(browser, served.url) as page:
+        yield page
 
 
 @pytest.fixture
-def page(opened: Callable[..., Page]) -> Page:
-    return opened()
+def page(shared: Page, pad: PadPage) -> Page:
+    """The page as it opens; the pointer is elsewhere."""
+    shared.reload()
+    shared.locator(CANVAS_SELECTOR).wait_for()
+    shared.mouse.move(1, 1)
+    pad.pixels.clear()
+    return shared
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, what
@@ -64,14 +63,12 @@ def arrived(pad: PadPage, pixels: str) -> None:
     until(lambda: bool(pad.pixels) and pad.pixels[-1] == pixels, "that picture never arrived")
 
 
-def settled(pad: PadPage) -> str:
-    """The last picture, once nothing new has come for longer than the pad ever waits."""
-    since, count = time.monotonic(), len(pad.pixels)
-    until(lambda: bool(pad.pixels), "nothing arrived")
-    while time.monotonic() - since < 0.5:
-        if len(pad.pixels) != count:
-            since, count = time.monotonic(), len(pad.pixels)
-        time.sleep(0.02)
+def settled(page: Page, pad: PadPage) -> str:
+    """The picture that the page holds now, once it has arrived."""
+    asked = len(pad.told)
+    page.locator("#tell").evaluate("(button) => button.click()")
+    until(lambda: len(pad.told) > asked, "the page does not answer")
+    arrived(pad, pad.told[-1])
     return pad.pixels[-1]
 
 
@@ -82,7 +79,7 @@ def thickness(pad: PadPage) -> float:
 
 def test_a_stroke_arrives_where_it_was_drawn(page: Page, pad: PadPage) -> None:
     stroke(page, ACROSS)
-    settled(pad)
+    settled(page, pad)
     rows, columns = (pad.canvas > 0.5).nonzero().T
     # the line from 0.2 to 0.8 of 84 pixels, and half a pen (22 of 336) around it
     assert [columns.min(), columns.max()] == pytest.approx([16.8 - 2.75, 67.2 + 1.75], abs=1)
@@ -101,34 +98,34 @@ def test_the_picture_follows_the_pen_before_it_is_lifted(page: Page, pad: PadPag
     until(lambda: len(pad.pixels) > 0, "nothing arrived while drawing")
     first = pad.pixels[0]
     page.mouse.up()
-    assert settled(pad) != first
+    assert settled(page, pad) != first
     assert len(pad.pixels) == len(set(pad.pixels)), "the same picture was sent twice"
 
 
 def test_the_same_picture_is_sent_in_either_theme(page: Page, pad: PadPage) -> None:
     stroke(page, ACROSS)
-    light = settled(pad)
+    light = settled(page, pad)
     page.locator("#pad .dl-clear").click()
     arrived(pad, "")
     page.evaluate(
         "document.body.classList.toggle('dark'); window.dispatchEvent(new Event('dl-theme'))"
     )
     stroke(page, ACROSS)
-    assert settled(pad) == light
+    assert settled(page, pad) == light
 
 
 def test_a_click_is_a_dot(page: Page, pad: PadPage) -> None:
     stroke(page, [(0.5, 0.5)])
-    settled(pad)
+    settled(page, pad)
     area = pad.canvas.sum().item() * 16
     assert area == pytest.approx(3.14159 * 11**2, rel=0.05)
 
 
 def test_undo_redo_and_clear(page: Page, pad: PadPage) -> None:
     stroke(page, ACROSS)
-    one = settled(pad)
+    one = settled(page, pad)
     stroke(page, DOWN)
-    both = settled(pad)
+    both = settled(page, pad)
     assert both != one
     page.locator("#pad .dl-undo").click()
     arrived(pad, one)
@@ -142,7 +139,7 @@ def test_undo_redo_and_clear(page: Page, pad: PadPage) -> None:
 
 def test_keys_undo_and_redo_from_the_pad(page: Page, pad: PadPage) -> None:
     stroke(page, ACROSS)
-    one = settled(pad)
+    one = settled(page, pad)
     page.locator(CANVAS_SELECTOR).focus()
     page.keyboard.press("Control+z")
     arrived(pad, "")
@@ -164,34 +161,37 @@ def test_keys_alone_can_draw(page: Page, pad: PadPage) -> None:
     for _ in range(10):
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
-    settled(pad)
+    settled(page, pad)
     rows, columns = (pad.canvas > 0.5).nonzero().T
     # from (160, 168), 8 units to the left of the middle, 80 units down; a pen of 22
     assert [rows.min(), rows.max()] == pytest.approx([39.25, 63.75], abs=1)
     assert [columns.min(), columns.max()] == pytest.approx([37.25, 41.75], abs=1)
     lifted = pad.pixels[-1]
     page.keyboard.press("ArrowRight")
-    assert settled(pad) == lifted
+    assert settled(page, pad) == lifted
 
 
 def test_pens_have_widths(page: Page, pad: PadPage) -> None:
     buttons = page.locator("#pad .dl-widths button")
     for index, width in enumerate((12, 22, 34)):
         buttons.nth(index).click()
-        assert buttons.nth(index).get_attribute("aria-pressed") == "true"
+        expect(buttons.nth(index)).to_have_attribute("aria-pressed", "true")
         stroke(page, ACROSS)
-        settled(pad)
+        settled(page, pad)
         assert thickness(pad) == pytest.approx(width, abs=1)
         page.locator("#pad .dl-clear").click()
         arrived(pad, "")
     page.locator("#pad input[type=range]").fill("48")
     stroke(page, ACROSS)
-    settled(pad)
+    settled(page, pad)
     assert thickness(pad) == pytest.approx(48, abs=1)
 
 
-def test_a_finger_draws_and_the_page_stays_still(opened: Callable[..., Page], pad: PadPage) -> None:
-    phone = opened(**PHONE)
+def test_a_finger_draws_and_the_page_stays_still(
+    browser: Browser, pad: PadPage, noise: Noise
+) -> None:
+    phone = open_page(browser, pad.url, noise, **PHONE)
+    phone.locator(CANVAS_SELECTOR).wait_for()
     box = phone.locator(CANVAS_SELECTOR).bounding_box()
     assert box is not None and box["width"] > 300
     touch = phone.context.new_cdp_session(phone)
@@ -209,20 +209,21 @@ def test_a_finger_draws_and_the_page_stays_still(opened: Callable[..., Page], pa
     send("touchStart", (0.5, 0.2), (0.1, 0.9))  # a second finger, or a palm, draws nothing
     send("touchMove", (0.5, 0.2), (0.2, 0.9))
     send("touchEnd")
-    settled(pad)
+    settled(phone, pad)
     rows, columns = (pad.canvas > 0.5).nonzero().T
     assert [rows.min(), rows.max()] == pytest.approx([84 * 0.2 - 2.75, 84 * 0.8 + 1.75], abs=1)
     assert [columns.min(), columns.max()] == pytest.approx([39.25, 43.75], abs=1)
     assert phone.evaluate("window.scrollY") == 0
+    phone.context.close()
 
 
 def test_python_can_show_a_picture_to_draw_over(page: Page, pad: PadPage) -> None:
     page.locator("#load button, button#load").click()
-    settled(pad)
+    until(lambda: bool(pad.pixels), "the picture never arrived")
     shown = (example() * 255).round().byte()
     assert torch.equal((pad.canvas * 255).round().byte(), shown)  # to the last grey value
     stroke(page, ACROSS)
-    settled(pad)
+    settled(page, pad)
     assert pad.canvas[42, 20] == 1 and pad.canvas[25, 31] > 0.2
     page.locator("#pad .dl-undo").click()
     until(
@@ -234,15 +235,15 @@ def test_python_can_show_a_picture_to_draw_over(page: Page, pad: PadPage) -> Non
 
 def test_a_change_of_language_keeps_the_drawing(page: Page, pad: PadPage) -> None:
     stroke(page, ACROSS)
-    before = settled(pad)
-    assert page.locator("#pad .dl-clear").inner_text() == "Clear"
+    before = settled(page, pad)
+    expect(page.locator("#pad .dl-clear")).to_have_text("Clear")
     page.evaluate(
         "document.documentElement.lang = 'vi'; window.dispatchEvent(new Event('dl-language'))"
     )
     page.locator("#pad .dl-clear", has_text="Xoá hết").wait_for()
-    assert page.locator(CANVAS_SELECTOR).get_attribute("aria-label") == "Bảng vẽ"
+    expect(page.locator(CANVAS_SELECTOR)).to_have_attribute("aria-label", "Bảng vẽ")
     stroke(page, DOWN)
-    settled(pad)
+    settled(page, pad)
     page.locator("#pad .dl-undo").click()
     arrived(pad, before)
 
@@ -251,7 +252,7 @@ def test_what_is_seen_is_what_is_sent(page: Page, pad: PadPage) -> None:
     """The sharp picture on the screen, shrunk, is the picture that Python got."""
     stroke(page, ACROSS)
     stroke(page, DOWN)
-    settled(pad)
+    settled(page, pad)
     text = page.locator(CANVAS_SELECTOR).evaluate(
         """canvas => {
             const small = new OffscreenCanvas(84, 84).getContext("2d");
