@@ -1,24 +1,37 @@
-"""Everybody can use every tab: axe-core, inside the same browser, in both themes and languages."""
+"""Everybody can use every tab: axe-core, inside the same browser, in both themes and languages.
+
+A desktop's page and a phone's serve all tabs, one look after the other.
+"""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from demos import TABS
-from tests.browser.conftest import PHONE
-from tests.browser.steps import open_tab, sections, set_theme, switch_language, unfold
-from tests.serving import ROOT
+from tests.browser.conftest import PHONE, shared_page
+from tests.browser.steps import (
+    open_tab,
+    sections,
+    set_theme,
+    switch_language,
+    unfold,
+    wait_ready,
+)
+from tests.serving import ROOT, Server
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 # Faults in Gradio's own markup: [{"rule", "selector", "reason"}]. Nothing of ours belongs here.
 ALLOWED = json.loads((Path(__file__).parent / "axe_allowed.json").read_text(encoding="utf-8"))
 GRAVE = ("serious", "critical")
-RUN = """async (allowed) => {
-  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+# The phone has the languages the other way round.
+DESKTOP_LOOKS = [("en", "light"), ("vi", "dark")]
+PHONE_LOOKS = [("vi", "light"), ("en", "dark")]
+RUN = """async ([allowed, place]) => {
+  const { violations } = await axe.run(place ?? document, { resultTypes: ["violations"] });
   const known = (rule, element) => allowed.findIndex(
     (entry) => entry.rule === rule && element && element.matches(entry.selector));
   return violations.flatMap(({ id, impact, help, nodes }) => nodes.map((node) => {
@@ -35,16 +48,38 @@ def no_stale_exceptions(request: pytest.FixtureRequest) -> Iterator[None]:
     """An exception that nothing needs any more must leave the list (checked after a whole run)."""
     yield
     ran = {item.name for item in request.session.items if request.path == item.path}
-    if len(ran) == 2 * len(TABS) and not request.session.testsfailed:
+    if (
+        len(ran) == (len(DESKTOP_LOOKS) + len(PHONE_LOOKS)) * len(TABS)
+        and not request.session.testsfailed
+    ):
         stale = [entry for i, entry in enumerate(ALLOWED) if i not in _used]
         assert not stale, f"no longer needed in axe_allowed.json: {stale}"
 
 
-def faults(page: Page) -> list[dict[str, Any]]:
-    """Serious and critical faults on the page as it is now, without the known ones of Gradio."""
-    if not page.evaluate("typeof axe !== 'undefined'"):
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = [fault for fault in page.evaluate(RUN, ALLOWED) if fault["impact"] in GRAVE]
+@pytest.fixture(scope="module")
+def desktop(browser: Browser, server: Server) -> Iterator[Page]:
+    with shared_page(browser, server.url) as page:
+        yield prepared(page)
+
+
+@pytest.fixture(scope="module")
+def handheld(browser: Browser, server: Server) -> Iterator[Page]:
+    with shared_page(browser, server.url, **PHONE) as page:
+        yield prepared(page)
+
+
+def prepared(page: Page) -> Page:
+    wait_ready(page)
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    return page
+
+
+def faults(page: Page, place: dict[str, list[str]] | None = None) -> list[dict[str, Any]]:
+    """Serious and critical faults on the page as it is now, without the known ones of Gradio.
+
+    place: {"include": selectors, "exclude": selectors}, or None for the whole page.
+    """
+    found = [fault for fault in page.evaluate(RUN, [ALLOWED, place]) if fault["impact"] in GRAVE]
     _used.update(fault["known"] for fault in found if fault["known"] >= 0)
     return [fault for fault in found if fault["known"] < 0]
 
@@ -64,36 +99,35 @@ def report(found: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def look(page: Page, lang: str, theme: str) -> str:
-    switch_language(page, lang)
-    set_theme(page, theme)
-    return f"{lang}, {theme}"
+def unfolded(page: Page, topic: str, look: tuple[str, str]) -> Locator:
+    """The panel of a tab, in that language and theme, with all that it can unfold."""
+    panel = open_tab(page, topic)
+    switch_language(page, look[0])
+    set_theme(page, look[1])
+    unfold(panel)
+    expect(page.locator(f"#{topic}-machine .empty")).to_have_count(0)  # the server has answered
+    return panel
 
 
 @pytest.mark.parametrize("topic", TABS)
-def test_no_grave_fault_on_a_desktop(page: Page, topic: str) -> None:
-    """Every section of the tab in both themes; the phone has the languages the other way round.
+@pytest.mark.parametrize("look", DESKTOP_LOOKS, ids="-".join)
+def test_no_grave_fault_on_a_desktop(desktop: Page, topic: str, look: tuple[str, str]) -> None:
+    """The whole page, then what each further section of the tab shows.
 
     Of the code panel's sources one is enough: they are alike, and thousands of words long.
     """
-    panel = open_tab(page, topic)
-    unfold(panel)
-    found = {}
-    for lang, theme in (("en", "light"), ("vi", "dark")):
-        where = look(page, lang, theme)
-        for section in sections(panel, but=f"#{topic}-code"):
-            found[f"{section}, {where}"] = faults(page)
-        if not any(name.endswith(where) for name in found):  # a tab all of one piece
-            found[where] = faults(page)
+    panel = unfolded(desktop, topic, look)
+    found = {"the whole page": faults(desktop)}
+    code = f"#{topic}-code"
+    inside = {"include": [f"#tab-{topic} [role=tabpanel]"], "exclude": [code]}
+    for section in sections(panel, but=code):
+        found[section] = faults(desktop, inside)
     assert not any(found.values()), report(found)
 
 
 @pytest.mark.parametrize("topic", TABS)
-def test_no_grave_fault_on_a_phone(visit: Callable[..., Page], topic: str) -> None:
-    page = visit(f"?tab={topic}", **PHONE)
-    unfold(open_tab(page, topic))
-    found = {}
-    for lang, theme in (("vi", "light"), ("en", "dark")):
-        where = look(page, lang, theme)
-        found[where] = faults(page)
+@pytest.mark.parametrize("look", PHONE_LOOKS, ids="-".join)
+def test_no_grave_fault_on_a_phone(handheld: Page, topic: str, look: tuple[str, str]) -> None:
+    unfolded(handheld, topic, look)
+    found = {"the whole page": faults(handheld)}
     assert not any(found.values()), report(found)
