@@ -1,19 +1,26 @@
 """The attention tab: made by hand, trained here, and read out of a trained model."""
 
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
 from demos import attention_handlers as on
+from demos import attention_views as views
 from demos.attention_layout import Layout
-from demos.attention_state import HAND, words
+from demos.attention_state import HAND, MANY, trained, words
+from demos.kit.code_panel import CodePanel
 from demos.kit.errors import UserError, guard
-from demos.kit.events import HIDDEN, LIVE
+from demos.kit.events import HIDDEN, LIVE, STUDY
+from demos.kit.lesson import lesson
 from demos.kit.parts import arrivals
 from demos.kit.permalink import address
+from demos.kit.run import Run
+from demos.kit.training import TOGETHER, stopping
 from demos.widgets.attention_steps import read_edits
-from dlcore.attention_hand import HandConfig
+from dlcore import attention, attention_hand, attention_heads, lens_text
+from dlcore.checkpoint import to_bytes
 
 TOPIC = "attention"
 
@@ -21,13 +28,29 @@ TOPIC = "attention"
 def build() -> None:
     """Lay the tab out and wire it."""
     tab = Layout(TOPIC)
+    texts = [tab.text, tab.poem]
+    gr.on(arrivals(), guard(on.arrive), texts, texts, **HIDDEN)
     _wire_hand(tab)
-    hand = {f"hand_{name}": control for name, control in tab.hand.items()}
-    address.register(TOPIC, {"text": tab.text, **hand, "hands": tab.hands}, check=_checked)
+    _wire_many(tab)
+    _wire_training(tab)
+    _wire_reading(tab)
+    kept = {"text": tab.text, "hands": tab.hands, "poem": tab.poem, "honest": tab.honest}
+    address.register(TOPIC, kept, check=_checked)
+    CodePanel(
+        TOPIC,
+        sources=[attention.attention, attention.MultiHeadAttention, attention_hand.by_hand,
+                 attention_heads.compare, attention.AttentionOnly, attention.train,
+                 attention.prefix_matching, lens_text.rollout, lens_text.left_out,
+                 lens_text.spearman],
+        module=attention,
+        form=tab.form,
+        record=tab.panel.record,
+        weights=_weights,
+    )  # fmt: skip
+    lesson(TOPIC, experiments=tab.experiments())
 
 
 def _wire_hand(tab: Layout) -> None:
-    gr.on(arrivals(), guard(on.arrive), tab.text, tab.text, **HIDDEN)
     asked = [tab.text, tab.hands, *tab.hand_values]
     gr.on(  # one event for all, and one reading at a time: an older one never comes in last
         [control.change for control in asked],
@@ -41,7 +64,7 @@ def _wire_hand(tab: Layout) -> None:
         **LIVE,
     )
     private: dict[str, Any] = {**LIVE, "api_visibility": "private"}
-    tab.steps.edit(guard(on.edit), None, [tab.hands, tab.hand["mask"]], **private)
+    tab.steps.edit(guard(on.edit), None, [tab.hands, tab.hand.by_name["mask"]], **private)
     tab.steps.cell(guard(on.cell, names=HAND), asked, tab.arithmetic, **private)
     tab.shuffle.click(
         guard(on.another_order, names=HAND),
@@ -60,6 +83,93 @@ def _wire_hand(tab: Layout) -> None:
     )
 
 
+def _wire_many(tab: Layout) -> None:
+    gr.on(
+        [tab.opened["many"].select, *(control.change for control in tab.many_values)],
+        guard(on.compute_many, names=MANY),
+        tab.many_values,
+        [tab.many_heads, tab.many_notes],
+        api_name="attention_many",
+        api_description="Attention of many heads on a random input, and its largest differences "
+        "from torch's nn.MultiheadAttention with the same weights: output, weights, gradients.",
+        **LIVE,
+    )
+    tab.faults.click(
+        guard(on.show_faults),
+        None,
+        tab.fault_notes,
+        show_progress="hidden",
+        api_name="attention_faults",
+        api_description="The mistakes of the tutorial's attention, measured beside this one.",
+    )
+
+
+def _wire_training(tab: Layout) -> None:
+    panel = tab.panel
+    pictures = {tab.film: views.film, tab.chances: views.chances, tab.blocks: views.by_block}
+    panel.connect(pictures, state=trained)
+    for event in panel.endings:
+        event.then(guard(on.finish), panel.state, [tab.one_by_one, tab.silenced], **HIDDEN)
+    tab.film.mute(
+        guard(on.silence),
+        [panel.state, panel.record],
+        [tab.film, tab.blocks, tab.silenced],
+        **{**LIVE, "api_visibility": "private"},
+    )
+    for name, press in tab.breaks.items():
+        values = tab.form.values(attention.BREAK[name])
+        press.click(_setting(values), None, tab.form.components, queue=False, **HIDDEN)
+
+    def race(*values: Any) -> Iterator[list[Any]]:
+        yield from on.compare_positions(tab.form.config(values))
+
+    running = tab.race.click(
+        guard(race, names=tab.form.names),
+        tab.form.components,
+        [tab.race, tab.race_stop, tab.race_status, tab.race_chart],
+        api_name="attention_positions",
+        api_description="Train with learned and with sinusoidal positions, side by side.",
+        show_progress="hidden",
+        **TOGETHER,
+    )
+    stopping(tab.race, tab.race_stop, tab.race_status, running)
+
+
+def _setting(values: list[Any]) -> Callable[[], list[Any]]:
+    return lambda: values
+
+
+def _wire_reading(tab: Layout) -> None:
+    asked = [tab.poem, tab.muted]
+    gr.on(
+        [tab.opened["read"].select, *(control.change for control in asked)],
+        guard(on.read_poem),
+        asked,
+        [tab.heads, tab.next, tab.read_notes],
+        api_name="attention_read",
+        api_description="What every head of the bundled GPT looks at in a text, and what may come "
+        "next. muted: [[layer, head], …] as JSON, counted from 0, or empty.",
+        **STUDY,
+        **LIVE,
+    )
+    private: dict[str, Any] = {**LIVE, "api_visibility": "private"}
+    tab.heads.mute(guard(on.keep_muted), None, tab.muted, **private)
+    tab.heads.choose(guard(on.keep_chosen), None, tab.chosen, **private)
+    ranked: list[Any] = [tab.honest, *asked, tab.chosen]
+    gr.on(
+        [control.change for control in ranked],
+        guard(on.rank),
+        ranked,
+        tab.ranking,
+        api_name="attention_honesty",
+        api_description="The tokens of a text ranked by attention and by the measured effect of "
+        "leaving them out, with Spearman's correlation. chosen: average, last_layer, rollout, or "
+        "layer.head, counted from 0.",
+        **STUDY,
+        **LIVE,
+    )
+
+
 def _checked(name: str, value: Any) -> Any:
     """A value from the address, or ValueError."""
     try:
@@ -71,5 +181,14 @@ def _checked(name: str, value: Any) -> Any:
             return hands
     except UserError as error:
         raise ValueError(name) from error
-    field = name.removeprefix("hand_")
-    return getattr(HandConfig(**{field: value}), field)
+    if name == "honest" and isinstance(value, bool):
+        return value
+    if name == "poem" and isinstance(value, str | int | float):
+        return str(value)
+    raise ValueError(name)
+
+
+def _weights(run: Run) -> bytes:
+    if run.kept is None:
+        raise UserError("kit.errors.train_first")
+    return to_bytes(run.kept.state, topic=TOPIC, config=run.config, metrics=run.metrics())

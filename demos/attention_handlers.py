@@ -1,27 +1,48 @@
 """What happens on the attention tab when somebody types, clicks or drags. No layout here."""
 
+import json
 import random
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from demos import attention_views as views
-from demos.attention_state import hand_config, made, words
+from demos.attention_state import (
+    Trained,
+    hand_config,
+    heads_of,
+    made,
+    many,
+    reading,
+    words,
+)
 from demos.kit.errors import UserError
 from demos.kit.events import sent
 from demos.kit.language import LANGUAGES, say, session_language
+from demos.kit.run import Run
+from demos.widgets.attention_heads import muted as muted_heads
 from demos.widgets.attention_steps import MATRICES, edited
+from demos.widgets.line_chart import line_chart
+from demos.widgets.status import status
+from dlcore import attention
 from dlcore.attention_hand import entropy_by_width, order_effect, shuffle
+from dlcore.attention_heads import compare, faults
+from dlcore.jobs import stream
+from dlcore.lens_text import honesty
 
 # --- By hand -------------------------------------------------------------------------------------
 
 
-def arrive(text: Any, request: gr.Request) -> Any:
-    """The tab is opened: a sentence to begin with, unless somebody has written one."""
-    if _ours("hand", text):
-        return say("attention.examples.hand", session_language.get(request))
-    return gr.skip()
+def arrive(text: Any, poem: Any, request: gr.Request) -> list[Any]:
+    """The tab is opened: something to begin with in each box, unless somebody has written there."""
+    lang = session_language.get(request)
+    return [
+        say(f"attention.examples.{name}", lang) if _ours(name, shown) else gr.skip()
+        for name, shown in (("hand", text), ("poem", poem))
+    ]
 
 
 def _ours(name: str, shown: Any) -> bool:
@@ -50,7 +71,7 @@ def cell(text: Any, hands: Any, event: gr.EventData, *values: Any) -> Any:
     matrix, row, column = (data.get(name) for name in ("matrix", "row", "column"))
     if matrix == "mask":
         return None
-    if matrix not in MATRICES or not all(type(place) is int for place in (row, column)):
+    if matrix not in MATRICES or type(row) is not int or type(column) is not int:
         raise UserError("attention.errors.unreadable")
     hand, edits = result
     height, width = getattr(hand, matrix).shape
@@ -79,3 +100,126 @@ def measure_widths(text: Any, *values: Any) -> Any:
     if len(tokens) < 2:
         raise UserError("attention.errors.two_words")
     return views.widths(entropy_by_width(tokens, hand_config(values)))
+
+
+# --- Many heads ----------------------------------------------------------------------------------
+
+
+def compute_many(*values: Any) -> tuple[Any, Any]:
+    """Our heads on a random input, and how far they are from torch's."""
+    asked = many(values)
+    if asked.d_model % asked.heads:
+        raise UserError("attention.errors.split", heads=asked.heads, d_model=asked.d_model)
+    compared = compare(
+        asked.d_model, asked.heads, length=asked.length, causal=asked.causal, seed=asked.seed
+    )
+    return views.many(asked, compared)
+
+
+def show_faults() -> Any:
+    """The tutorial's mistakes, measured at its own sizes."""
+    return views.faults(faults())
+
+
+# --- Trained here --------------------------------------------------------------------------------
+
+
+def finish(own: Any) -> tuple[Any, Any]:
+    """After a run: what each head alone is worth. Nothing is silenced yet."""
+    return (views.one_by_one(own) if isinstance(own, Trained) else None), None
+
+
+def silence(own: Any, record: Any, event: gr.EventData) -> tuple[Any, Any, Any]:
+    """Heads of the reader's own network were silenced, or speak again."""
+    if not isinstance(own, Trained) or not isinstance(record, Run):
+        raise UserError("attention.errors.train_first")
+    muted = muted_heads(sent(event), own.config.layers, own.config.heads)
+    if muted:
+        return views.silenced(own, muted)
+    record.whole = True  # the film again, all of it
+    return views.film(record), views.by_block(record), None
+
+
+def compare_positions(config: attention.Config) -> Iterator[list[Any]]:
+    """Train with learned and with sinusoidal positions, side by side."""
+    curves: dict[str, list[list[float]]] = {}
+    names = ("held_out_accuracy_learned", "held_out_accuracy_sinusoidal")
+    began, told = time.monotonic(), 0.0
+    yield [gr.update(interactive=False), gr.update(interactive=True), status("waiting"), None]
+    running = stream(attention.positions_job, config, budget_s=300.0)
+    step = total = 0
+    try:
+        for event in running:
+            fresh, step, total = event.step > step, event.step, event.total
+            for name in names if fresh else ():
+                if name in event.metrics:
+                    curves.setdefault(name, []).append([event.step, event.metrics[name]])
+            if time.monotonic() - told >= 0.5:
+                told = time.monotonic()
+                word = "running" if step else "waiting"
+                line = status(word, step=step, total=total, elapsed_s=told - began)
+                yield [gr.skip(), gr.skip(), line, _race(curves, names)]
+    finally:
+        running.close()
+    over = [gr.update(interactive=True), gr.update(interactive=False)]
+    yield [*over, status("done", step=step, total=total), _race(curves, names)]
+
+
+def _race(curves: dict[str, list[list[float]]], names: tuple[str, ...]) -> Any:
+    return line_chart(curves, panels=[list(names)], shares=names) if curves else gr.skip()
+
+
+# --- Pretrained ----------------------------------------------------------------------------------
+
+
+def read_poem(text: Any, muted: Any) -> tuple[Any, Any, Any]:
+    """All heads of the bundled model over a text, and what it says comes next."""
+    found = reading(text, muted)
+    if found is None:
+        return None, None, None
+    reader, read, silent = found
+    whole = reading(text, "") if silent else found
+    assert whole is not None
+    shown = views.following(reader, whole[1], read if silent else None)
+    return views.heads(read, silent), *shown
+
+
+def keep_muted(event: gr.EventData) -> str:
+    """Heads of the bundled model were silenced: kept as text, which the reading takes."""
+    data = sent(event)
+    return json.dumps([list(head) for head in muted_heads(data, 100, 100)])
+
+
+def keep_chosen(event: gr.EventData) -> str:
+    """Another matrix is the large one: kept as text, which the ranking takes."""
+    data = sent(event)
+    if not isinstance(data, dict):
+        raise UserError("attention.errors.unreadable")
+    if data.get("name"):
+        return str(data["name"])[:20]
+    place = heads_of(json.dumps([[data.get("layer"), data.get("head")]]), 100, 100)
+    return ".".join(map(str, place[0])) if place else ""
+
+
+def rank(honest: Any, text: Any, muted: Any, chosen: Any) -> Any:
+    """The tokens ranked by what was looked at, and by what mattered; nothing if not asked for."""
+    found = reading(text, muted) if honest is True else None
+    if found is None:
+        return None
+    reader, read, silent = found
+    how, layer, head = _chosen(chosen, reader.layers, reader.heads)
+    judged = honesty(reader, read, how=how, layer=layer, head=head, muted=silent)
+    return views.honest(read, judged)
+
+
+def _chosen(chosen: Any, layers: int, heads: int) -> tuple[str, int, int]:
+    """Which matrix a ranking is about: an average, the rollout, or a head."""
+    if chosen in (None, "", "average", "last_layer", "rollout"):
+        return chosen or "average", 0, 0
+    layer, _, head = str(chosen).partition(".")
+    if not (layer.isascii() and layer.isdigit() and head.isascii() and head.isdigit()):
+        raise UserError("attention.errors.unreadable")
+    place = (int(layer[:3]), int(head[:3]))
+    if place[0] >= layers or place[1] >= heads:
+        raise UserError("attention.errors.unreadable")
+    return "head", *place

@@ -4,15 +4,26 @@ from typing import Any
 
 import gradio as gr
 
-from demos.attention_state import HAND
+from demos.attention_state import HAND, MANY, Many
 from demos.kit.language import localise
 from demos.kit.parts import button, caption, sections
+from demos.kit.settings_form import SettingsForm
+from demos.kit.training import TrainingPanel
 from demos.widgets.arithmetic import Arithmetic
+from demos.widgets.attention_heads import AttentionHeads
 from demos.widgets.attention_steps import AttentionSteps
+from demos.widgets.bars import Bars
+from demos.widgets.heatmap import Heatmap
 from demos.widgets.line_chart import LineChart
-from dlcore.attention_hand import MASKS, MOST_WORDS, HandConfig
+from demos.widgets.notes import Notes
+from demos.widgets.rankings import Rankings
+from demos.widgets.status import Status
+from demos.widgets.token_strip import TokenStrip
+from dlcore import attention
+from dlcore.attention_hand import HandConfig
 
 _WORDS = ("attention.cells", "attention.hints")
+_HINTS = ("attention.metrics", "attention.hints")
 
 
 class Layout:
@@ -20,18 +31,28 @@ class Layout:
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
-        self.sections, self.opened = sections(topic, {"hand": self._hand})
+        contents = {
+            "hand": self._hand,
+            "many": self._many,
+            "train": self._train,
+            "read": self._read,
+        }
+        self.sections, self.opened = sections(topic, contents)
 
     @property
     def hand_values(self) -> list[Any]:
         """The controls of the part made by hand, in the order of HAND."""
-        return [self.hand[name] for name in HAND]
+        return [self.hand.by_name[name] for name in HAND]
+
+    @property
+    def many_values(self) -> list[Any]:
+        """The controls of the part with many heads, in the order of MANY."""
+        return [self.many.by_name[name] for name in MANY]
 
     # --- By hand -----------------------------------------------------------------------------
 
     def _hand(self) -> None:
         caption("attention.kind.hand")
-        start = HandConfig()
         with gr.Row():
             text = gr.Textbox("", lines=1, max_lines=2, interactive=True, scale=4, min_width=260,
                               elem_id="attention-text")  # fmt: skip
@@ -41,21 +62,10 @@ class Layout:
         with gr.Row(elem_classes="dl-buttons"):
             self.shuffle = button("attention.shuffle", size="sm")
             self.order_note = gr.Markdown(visible=False, elem_id="attention-order")
-        self.hand: dict[str, Any] = {}
-        with gr.Row(elem_classes="dl-settings"):
-            self._slider("d_k", start.d_k, 1, 64)
-            self._box("scale", start.scale)
-            self._choice("positions", ("sinusoidal", "none"), start.positions)
-            self._choice("mask", MASKS, start.mask)
-        with localise(
-            gr.Accordion(open=False, elem_id="attention-hand-more"), label="kit.settings.more"
-        ):
-            with gr.Row(elem_classes="dl-settings"):
-                self._slider("padding", start.padding, 0, MOST_WORDS)
-                self._slider("d_model", start.d_model, 2, 64)
-                seed = gr.Number(start.seed, precision=0, interactive=True, min_width=150,
-                                 elem_id="attention-hand-seed")  # fmt: skip
-                self.hand["seed"] = localise(seed, label="attention.hand.seed")
+        self.hand = SettingsForm(
+            self.topic, HandConfig, tutorial=None, part="hand",
+            shown=("d_k", "scale", "positions", "mask"),
+        )  # fmt: skip
         self.arithmetic = Arithmetic(texts=_WORDS, elem_id="attention-arithmetic")
         self.steps = AttentionSteps(texts=_WORDS, empty="type_first", elem_id="attention-steps")
         self.hands = gr.Textbox("", visible="hidden", elem_id="attention-hands")
@@ -63,26 +73,120 @@ class Layout:
         with gr.Row(elem_classes="dl-buttons"):
             self.measure = button("attention.measure", size="sm")
         self.widths = LineChart(
-            texts=("attention.metrics", "attention.hints"),
+            texts=_HINTS,
             empty="measure_first",
             elem_id="attention-widths",
         )
 
-    def _slider(self, name: str, value: int, low: int, high: int) -> None:
-        slider = gr.Slider(low, high, value=value, step=1, interactive=True, min_width=150,
-                           elem_id=f"attention-hand-{name}")  # fmt: skip
-        self._named(name, slider)
+    # --- Many heads --------------------------------------------------------------------------
 
-    def _box(self, name: str, value: bool) -> None:
-        box = gr.Checkbox(value, interactive=True, min_width=150, elem_id=f"attention-hand-{name}")
-        self._named(name, box)
+    def _many(self) -> None:
+        caption("attention.kind.many")
+        self.many = SettingsForm(
+            self.topic,
+            Many,
+            tutorial=None,
+            part="many",
+            shown=("d_model", "heads", "length", "causal"),
+        )
+        self.many_notes = Notes(texts=("attention.compared",), elem_id="attention-many-notes")
+        self.many_heads = AttentionHeads(texts=_WORDS, elem_id="attention-many-heads")
+        caption("attention.faults")
+        with gr.Row(elem_classes="dl-buttons"):
+            self.faults = button("attention.show_faults", size="sm")
+        self.fault_notes = Notes(texts=("attention.tutorial",), elem_id="attention-fault-notes")
 
-    def _choice(self, name: str, choices: tuple[str, ...], value: str) -> None:
-        radio = gr.Radio(list(choices), value=value, interactive=True, min_width=150,
-                         elem_id=f"attention-hand-{name}")  # fmt: skip
-        words = {choice: f"attention.hand.{name}_choices.{choice}" for choice in choices}
-        self._named(name, radio, choices=words)
+    # --- Trained here ------------------------------------------------------------------------
 
-    def _named(self, name: str, control: Any, **keys: Any) -> None:
-        words = f"attention.hand.{name}"
-        self.hand[name] = localise(control, label=words, info=f"{words}_info", **keys)
+    def _train(self) -> None:
+        caption("attention.kind.train")
+        self.form = SettingsForm(
+            self.topic,
+            attention.Config,
+            tutorial=None,
+            shown=("layers", "heads", "positions", "steps"),
+        )
+        with gr.Row(elem_classes="dl-buttons"):
+            self.breaks = {name: button(f"attention.break.{name}", size="sm")
+                           for name in attention.BREAK}  # fmt: skip
+        self.panel = TrainingPanel(
+            self.topic,
+            form=self.form,
+            job=attention.job,
+            panels=[
+                ["loss", "held_out_loss"], ["accuracy", "held_out_accuracy"], ["prefix", "previous"]
+            ],
+        )  # fmt: skip
+        caption("attention.film")
+        self.film = AttentionHeads(
+            group=self.topic, texts=_WORDS, empty="train_first", mute=True, elem_id="attention-film"
+        )
+        self.silenced = Notes(texts=("attention.compared",), elem_id="attention-silenced")
+        caption("attention.chances")
+        self.chances = TokenStrip(
+            group=self.topic, texts=_HINTS, empty="train_first", elem_id="attention-chances"
+        )
+        with gr.Row(elem_id="attention-judged"):
+            with gr.Column(scale=3, min_width=300):
+                caption("attention.blocks")
+                self.blocks = Bars(
+                    group=self.topic, texts=_HINTS, empty="train_first", elem_id="attention-blocks"
+                )
+            with gr.Column(scale=2, min_width=300):
+                caption("attention.one_by_one")
+                self.one_by_one = Heatmap(
+                    texts=_HINTS, empty="train_first", largest=72, elem_id="attention-one-by-one"
+                )
+        caption("attention.race")
+        with gr.Row(elem_classes="dl-buttons"):
+            self.race = button("attention.race_start", size="sm")
+            self.race_stop = button("attention.race_stop", size="sm", variant="stop",
+                                    interactive=False)  # fmt: skip
+        self.race_status = Status({"state": "idle"}, texts=_HINTS, elem_id="attention-race-status")
+        self.race_chart = LineChart(
+            texts=_HINTS, empty="race_first", elem_id="attention-race-chart"
+        )
+
+    # --- Pretrained --------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        caption("attention.kind.read")
+        poem = gr.Textbox("", lines=2, max_lines=5, interactive=True, elem_id="attention-poem")
+        self.poem = localise(poem, label="attention.poem", placeholder="attention.poem_placeholder")
+        self.read_notes = Notes(texts=("attention.compared",), elem_id="attention-read-notes")
+        self.heads = AttentionHeads(
+            texts=_WORDS, empty="write_first", mute=True, elem_id="attention-heads"
+        )
+        self.muted = gr.Textbox("", visible="hidden", elem_id="attention-muted")
+        self.chosen = gr.Textbox("", visible="hidden", elem_id="attention-chosen")
+        with gr.Row(elem_id="attention-answers"):
+            with gr.Column(scale=2, min_width=300):
+                caption("attention.next")
+                self.next = Bars(texts=_HINTS, empty="write_first", elem_id="attention-next")
+            with gr.Column(scale=3, min_width=300):
+                caption("attention.honesty")
+                self.honest = localise(
+                    gr.Checkbox(False, interactive=True, elem_id="attention-honest"),
+                    label="attention.honest",
+                )
+                self.ranking = Rankings(
+                    texts=_HINTS, empty="switch_first", elem_id="attention-ranking"
+                )
+
+    # --- Lesson ------------------------------------------------------------------------------
+
+    def experiments(self) -> dict[str, dict[Any, Any]]:
+        """What the lesson's buttons set."""
+        hand = {self.sections: gr.update(selected="hand")}
+        train = {self.sections: gr.update(selected="train")}
+        one_layer = self.form.values(attention.BREAK["one_layer"])
+        return {
+            "scaling": {**hand, self.hand.by_name["d_k"]: 64, self.hand.by_name["scale"]: False},
+            "order": {
+                **hand,
+                self.hand.by_name["positions"]: "none",
+                self.hand.by_name["mask"]: "none",
+            },
+            "one_layer": {**train, **dict(zip(self.form.components, one_layer, strict=True))},
+            "honest": {self.sections: gr.update(selected="read"), self.honest: True},
+        }

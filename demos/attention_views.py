@@ -1,13 +1,24 @@
 """What the attention tab shows: from dlcore's arrays to the values of widgets."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from demos.attention_state import Edits
+import numpy as np
+
+from demos.attention_state import Edits, Many, Trained
+from demos.kit.run import Run
 from demos.widgets.arithmetic import arithmetic
+from demos.widgets.attention_heads import TOP, attention_heads, badges, packed
 from demos.widgets.attention_steps import attention_steps
+from demos.widgets.bars import bars
+from demos.widgets.heatmap import heatmap
 from demos.widgets.line_chart import line_chart
+from demos.widgets.notes import notes
+from demos.widgets.rankings import rankings
+from demos.widgets.token_strip import token_strip
+from dlcore import attention
 from dlcore.attention_hand import (
     EDIT,
     Hand,
@@ -15,6 +26,18 @@ from dlcore.attention_hand import (
     by_hand,
 )
 from dlcore.attention_hand import arithmetic as taken_apart
+from dlcore.attention_heads import Comparison, TutorialFaults
+from dlcore.lens_text import (
+    CausalReader,
+    Honesty,
+    Muted,
+    Reading,
+    average,
+    between_pieces,
+    change,
+    likeliest,
+    rollout,
+)
 
 _BETWEEN = ("scores", "scaled", "weights")  # matrices whose columns are tokens, too
 
@@ -58,3 +81,172 @@ def widths(measured: Widths) -> dict[str, Any]:
     }
     spread = {"spread": list(zip(across, measured.spread.tolist(), strict=True))}
     return line_chart({**curves, **spread}, x_label="d_k", panels=[list(curves), list(spread)])
+
+
+# --- Many heads ----------------------------------------------------------------------------------
+
+
+def many(asked: Many, compared: Comparison) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What each head looks at, and how far all of it is from torch's own."""
+    tokens = [f"x{n}" for n in range(1, asked.length + 1)]
+    gradient = max(compared.gradient_differences.values())
+    told = {
+        "output": compared.output_difference,
+        "weights": compared.weights_difference,
+        "gradient": gradient,
+    }
+    kind = "good" if max(told.values()) <= 1e-6 else "warning"
+    sizes = {"d_model": asked.d_model, "heads": asked.heads, "d_k": asked.d_model // asked.heads}
+    remarks = notes(
+        [
+            ("sizes", "info", {**sizes, "parameters": grouped(compared.parameters)}),
+            ("equal", kind, told),
+        ]
+    )
+    return attention_heads(tokens, compared.weights.numpy()[:1]), remarks
+
+
+def grouped(count: int) -> str:
+    """1050624 as 1 050 624, which reads the same in every language."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def faults(found: TutorialFaults) -> dict[str, Any]:
+    """The tutorial's mistakes, each measured beside ours."""
+    half = {"theirs": str(found.half), "ours": found.half_ours}
+    learnable = {"theirs": found.learnable, "ours": grouped(found.learnable_ours)}
+    return notes(
+        [
+            ("twice", "warning", {"theirs": found.twice, "ours": found.twice_ours}),
+            ("learnable", "warning", learnable),
+            ("hidden_row", "warning", {"theirs": found.hidden_row, "ours": found.hidden_row_ours}),
+            ("half", "warning", half),
+        ]
+    )
+
+
+# --- Trained here --------------------------------------------------------------------------------
+
+
+def watched_tokens(config: attention.Config) -> list[str]:
+    """The tokens of the sequence that is watched, as they are shown."""
+    return _names(attention.watched(config).seen[0].tolist())
+
+
+def _names(tokens: Sequence[int]) -> list[str]:
+    """Letters, then letters with a number: tokens that mean nothing, but can be told apart."""
+    return [chr(97 + n % 26) + (str(n // 26) if n >= 26 else "") for n in tokens]
+
+
+def film(run: Run) -> dict[str, Any]:
+    """What every head looks at in the watched sequence, as it changes while the network learns."""
+
+    def frame(snapshot: attention.Snapshot) -> dict[str, Any]:
+        return {"weights": packed(snapshot.patterns, "u1"), **_scores(snapshot)}
+
+    tokens = watched_tokens(run.config)
+    fixed = {"tokens": tokens, "top": TOP["u1"], "extra": [], "muted": [], "limit": 1.0}
+    return {**fixed, **run.film("heads", frame)}
+
+
+def _scores(judged: attention.Judgement) -> dict[str, Any]:
+    return badges({"prefix": judged.prefix, "previous": judged.previous})
+
+
+def chances(run: Run) -> dict[str, Any]:
+    """How sure the network is of each next token of the watched sequence."""
+
+    def frame(snapshot: attention.Snapshot) -> dict[str, Any]:
+        return {"p": [round(float(p), 4) for p in snapshot.chances]}
+
+    return {**token_strip(watched_tokens(run.config)), **run.film("chances", frame)}
+
+
+def by_block(run: Run) -> dict[str, Any]:
+    """Accuracy for each length of the block, also those that training never showed."""
+
+    def frame(snapshot: attention.Snapshot) -> dict[str, Any]:
+        return _blocks({"held_out_accuracy": snapshot})
+
+    kept = run.film("blocks", frame)
+    return {"labels": [], "series": [], "unit": "share", "max": 1.0, **kept}
+
+
+def _blocks(judged: Mapping[str, attention.Judgement]) -> dict[str, Any]:
+    labels = next(iter(judged.values())).blocks.tolist()
+    return bars(labels, {name: j.by_block.tolist() for name, j in judged.items()}, top=1.0)
+
+
+def silenced(
+    own: Trained, muted: attention.Heads
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The watched sequence, accuracy by block, and remarks, with these heads silenced."""
+    config, model = own.config, own.model
+    tests, example = attention.held_out_sequences(config), attention.watched(config)
+    patterns, _ = attention.look(model, example, muted)
+    whole = attention.judge(model, tests, config)
+    less = attention.judge(model, tests, config, muted)
+    scores = {"prefix": less.prefix, "previous": less.previous}
+    heads = attention_heads(
+        _names(example.seen[0].tolist()), patterns, muted=list(muted), scores=scores, limit=1.0
+    )
+    told = {"whole": {"percent": whole.accuracy}, "less": {"percent": less.accuracy}}
+    kind = "warning" if less.accuracy < whole.accuracy - 0.01 else "info"
+    remarks = notes([("silenced", kind, {**told, "count": len(muted)})])
+    return heads, _blocks({"held_out_accuracy": whole, "muted_accuracy": less}), remarks
+
+
+def one_by_one(own: Trained) -> dict[str, Any]:
+    """Accuracy when each head is silenced alone."""
+    tests = attention.held_out_sequences(own.config)
+    table = attention.muting(own.model, tests, own.config)
+    rows, columns = ([str(n + 1) for n in range(count)] for count in table.shape)
+    return heatmap(
+        table, rows=rows, columns=columns, row_title="layer", column_title="head", numbers=True,
+        unit="share", min=0.0, max=1.0,
+    )  # fmt: skip
+
+
+# --- Pretrained ----------------------------------------------------------------------------------
+
+
+def heads(found: Reading, muted: Muted) -> dict[str, Any]:
+    """All heads over a text, with their average, the last layer's, and the rollout."""
+    shown = found.shown
+    extra = {
+        "average": average(shown),
+        "last_layer": average(shown, -1),
+        "rollout": between_pieces(rollout(found.weights)[-1], found.pieces),
+    }
+    return attention_heads(
+        [piece.text for piece in found.pieces], shown, extra=extra, muted=list(muted)
+    )
+
+
+def following(
+    reader: CausalReader, whole: Reading, less: Reading | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What may come next, with all heads and with some silenced; and by how much that differs."""
+    likely = likeliest(reader, whole.answer, 8)
+    labels = [_visible(text) for text, _ in likely]
+    series = {"all_heads": [p for _, p in likely]}
+    count = len(whole.pieces)
+    remarks: list[tuple[str, str, dict[str, Any]]] = [("count", "info", {"count": count})]
+    if less is not None:
+        best = np.argsort(-whole.answer, kind="stable")[:8]
+        series["some_muted"] = less.answer[best].tolist()
+        remarks.append(("moved", "warning", {"by": change(reader, whole.answer, less.answer)}))
+    return bars(labels, series), notes(remarks)
+
+
+def _visible(text: str) -> str:
+    return text.replace("\n", "⏎").replace(" ", "␣")
+
+
+def honest(found: Reading, judged: Honesty) -> dict[str, Any]:
+    """What was looked at beside what mattered."""
+    texts = [found.pieces[place].text for place in judged.places]
+    measures = (judged.attention, judged.effect)
+    return rankings(
+        texts, measures, (judged.attention_rank, judged.effect_rank), judged.correlation
+    )

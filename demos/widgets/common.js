@@ -102,7 +102,7 @@ export function frameOf(props) {
   return frames.findLast((frame) => frame.step <= step) ?? frames[0] ?? null;
 }
 
-const READERS = { u1: Uint8Array, i1: Int8Array, f4: Float32Array, i4: Int32Array };
+const READERS = { u1: Uint8Array, u2: Uint16Array, i1: Int8Array, f4: Float32Array, i4: Int32Array };
 
 /* The inverse of Python's pack(): { shape, data } with a typed array. */
 export function unpack(packed) {
