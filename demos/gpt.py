@@ -6,10 +6,17 @@ from typing import Any
 import gradio as gr
 
 from demos import gpt_handlers as on
+from demos import gpt_views as views
 from demos.gpt_layout import Layout
-from demos.kit.errors import guard
-from demos.kit.events import HIDDEN
+from demos.gpt_state import CORPORA, passage, script_call, trained
+from demos.kit.code_panel import CodePanel
+from demos.kit.errors import UserError, guard
+from demos.kit.events import HIDDEN, LIVE
+from demos.kit.lesson import lesson
 from demos.kit.permalink import address
+from demos.kit.run import Run
+from dlcore import gpt, gpt_speed, gpt_writing
+from dlcore.checkpoint import to_bytes
 
 TOPIC = "gpt"
 # Texts that are written at the same time; the others wait.
@@ -20,10 +27,25 @@ def build() -> None:
     """Lay the tab out and wire it."""
     tab = Layout(TOPIC)
     _wire_writing(tab)
-    address.register(TOPIC, {"prompt": tab.prompt})
+    _wire_training(tab)
+    _wire_measuring(tab)
+    address.register(TOPIC, {"prompt": tab.prompt, "corpus": tab.corpus}, check=_checked)
+    CodePanel(
+        TOPIC,
+        sources=[gpt.Cache, gpt.Attention, gpt.Block, gpt.GPT, gpt.train, gpt_writing.stages,
+                 gpt_writing.generate, gpt_speed.laps],
+        module=gpt,
+        form=tab.form,
+        record=tab.panel.record,
+        weights=_weights,
+        call=script_call,
+    )  # fmt: skip
+    lesson(TOPIC, experiments=tab.experiments())
 
 
 def _wire_writing(tab: Layout) -> None:
+    """Write on, force a token, four decoders side by side."""
+
     def write(
         prompt: Any, model: Any, own: Any, *values: Any, request: gr.Request
     ) -> Iterator[list[Any]]:
@@ -36,10 +58,18 @@ def _wire_writing(tab: Layout) -> None:
         decoding = tab.decoding.config(values)
         yield from on.force(tree, decoding, event, request.session_hash or "")
 
+    def compare(
+        prompt: Any, model: Any, own: Any, *values: Any, request: gr.Request
+    ) -> Iterator[list[Any]]:
+        decoding = tab.decoding.config(values)
+        yield from on.compare_decoders(prompt, model, own, decoding, request.session_hash or "")
+
+    names, settings = tab.decoding.names, tab.decoding.components
+    asked = [tab.prompt, tab.which, tab.own, *settings]
     shown = [tab.write, tab.write_stop, tab.writing, tab.tree]
     tab.write.click(
-        guard(write, names=tab.decoding.names),
-        [tab.prompt, tab.which, tab.own, *tab.decoding.components],
+        guard(write, names=names),
+        asked,
         shown,
         api_name="gpt_generate",
         api_description="Go on from a text, token by token, with the probabilities of each and of "
@@ -47,11 +77,73 @@ def _wire_writing(tab: Layout) -> None:
         show_progress="hidden",
         **WRITING,
     )
-    tab.writing.force(
-        guard(force, names=tab.decoding.names),
-        [tab.tree, *tab.decoding.components],
-        shown,
-        **HIDDEN,
+    tab.writing.force(guard(force, names=names), [tab.tree, *settings], shown, **HIDDEN, **WRITING)
+    tab.write_stop.click(guard(on.stop), None, None, queue=False, **HIDDEN)
+    tab.compare.click(
+        guard(compare, names=names),
+        asked,
+        [tab.compare, tab.compare_stop, *tab.decoders],
+        api_name="gpt_compare",
+        api_description="Go on from a text in four ways: greedy, plain sampling, top-k, top-p. "
+        "Length and seed are taken from the settings.",
+        show_progress="hidden",
         **WRITING,
     )
-    tab.write_stop.click(guard(on.stop), None, None, queue=False, **HIDDEN)
+    tab.compare_stop.click(guard(on.stop_comparing), None, None, queue=False, **HIDDEN)
+
+
+def _wire_training(tab: Layout) -> None:
+    panel = tab.panel
+    panel.connect({tab.samples: views.film, tab.remarks: views.remarks}, state=trained)
+    for event in (panel.finished, panel.restored):
+        event.then(guard(on.finish), panel.state, tab.which, **HIDDEN)
+    tab.upload.upload(guard(on.upload), tab.upload, [tab.text, tab.corpus], **HIDDEN)
+
+
+def _wire_measuring(tab: Layout) -> None:
+    """What a text costs, and what the cache saves."""
+    vi, en = tab.cost_texts
+    gr.on(  # one event for all, and one answer at a time: an older one never comes in last
+        [tab.tabs["cost"].select, vi.change, en.change, tab.which.change],
+        guard(on.costs),
+        [vi, en, tab.which, tab.own],
+        [tab.counts, tab.per_word, *tab.cut],
+        api_name="gpt_cost",
+        api_description="How many tokens a Vietnamese and an English text take, for each tokenizer "
+        "that is there.",
+        concurrency_limit=1,
+        **LIVE,
+    )
+
+    def race(
+        prompt: Any, model: Any, own: Any, larger: Any, request: gr.Request
+    ) -> Iterator[list[Any]]:
+        yield from on.race(prompt, model, own, larger, request.session_hash or "")
+
+    tab.race.click(
+        guard(race),
+        [tab.prompt, tab.which, tab.own, tab.larger],
+        [tab.race, tab.race_stop, tab.laps, tab.told],
+        api_name="gpt_speed",
+        api_description="Seconds for each token with a cache of keys and values and without one, "
+        "writing the same text.",
+        show_progress="hidden",
+        **WRITING,
+    )
+    tab.race_stop.click(guard(on.stop_race), None, None, queue=False, **HIDDEN)
+
+
+def _checked(name: str, value: Any) -> Any:
+    """A value from the address, or ValueError."""
+    if name == "corpus":
+        if value in CORPORA:
+            return value
+    elif isinstance(value, str | int | float):
+        return passage(str(value))
+    raise ValueError(name)
+
+
+def _weights(run: Run) -> bytes:
+    if run.kept is None:
+        raise UserError("kit.errors.train_first")
+    return to_bytes(run.kept.state, topic=TOPIC, config=run.config, metrics=run.metrics())

@@ -1,20 +1,37 @@
 """What happens on the text-generation tab when somebody types, clicks or presses. No layout."""
 
 import time
+import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from demos import gpt_views as views
-from demos.gpt_state import MODELS, Tree, opening, turns
+from demos.gpt_state import MODELS, Trained, Tree, clean, opening, passage, turns
 from demos.kit.errors import UserError
 from demos.kit.events import sent
 from demos.widgets.recording import recent
 from demos.widgets.writing import Value, writing
-from dlcore.gpt_writing import Decoding, Token, generate, measure
+from dlcore.bpe import BPE
+from dlcore.gpt import GPT, Shape, Writer
+from dlcore.gpt_speed import Lap, laps
+from dlcore.gpt_tasks import MOST_TEXT
+from dlcore.gpt_writing import (
+    DECODERS,
+    Decoding,
+    Token,
+    compare,
+    cost,
+    generate,
+    measure,
+)
+from dlcore.tokenizers import Characters, Tokenizer
 
 _TELL_EVERY_S = 0.08
+# Random weights, two thirds of GPT-2's width: how fast it is does not depend on what it says.
+_LARGER = Shape(vocabulary=5000, context=256, layers=6, heads=8, width=512)
 _BUSY = [gr.update(interactive=False), gr.update(interactive=True)]  # Write and Stop
 _FREE = [gr.update(interactive=True), gr.update(interactive=False)]
 
@@ -47,6 +64,7 @@ def _grow(tree: Tree, number: int, decoding: Decoding, page: str) -> Iterator[li
     """Write a branch to its end. The page is told at most every 80 ms, and of the first at once."""
     branch, over = tree.branches[number], turns.begin(page)
     forced, branch.ids = tuple(branch.ids), branch.ids[: branch.shared]
+    decoding = replace(decoding, length=max(decoding.length, len(forced)))
     stages, parts = views.stages_of(decoding), list[Value]()
     tokens, new = list[Token](), list[Value]()
 
@@ -60,8 +78,9 @@ def _grow(tree: Tree, number: int, decoding: Decoding, page: str) -> Iterator[li
         )  # fmt: skip
 
     yield [*_BUSY, shown("writing"), tree]
-    told, begun = 0.0, time.monotonic()
+    told, spent, begun = 0.0, 0.0, time.monotonic()
     for token in generate(tree.writer, tree.prompt, decoding, forced=forced):
+        spent += time.monotonic() - begun
         tokens.append(token)
         if len(tokens) > branch.shared:  # those before are on the page already
             branch.ids.append(token.id)
@@ -71,7 +90,7 @@ def _grow(tree: Tree, number: int, decoding: Decoding, page: str) -> Iterator[li
             yield [gr.skip(), gr.skip(), shown("writing"), gr.skip()]
         if over.is_set():
             break
-    spent = time.monotonic() - begun
+        begun = time.monotonic()  # telling the page is no part of writing
     if turns.is_newest(page, over):  # else the page already shows another text
         more = _judged(tree, branch.ids, tokens, spent)
         yield [*_FREE, shown("stopped" if over.is_set() else "done", **more), gr.skip()]
@@ -85,3 +104,124 @@ def _judged(tree: Tree, ids: Sequence[int], tokens: Sequence[Token], spent: floa
         "measures": views.measured(measure(tokens)) if tokens else {},
         "verses": views.verses(tree.writer, text),
     }
+
+
+# --- Four decoders -------------------------------------------------------------------------------
+
+
+def compare_decoders(
+    prompt: Any, which: Any, own: Any, decoding: Decoding, page: str
+) -> Iterator[list[Any]]:
+    """The same opening, length and seed, four ways to choose: both buttons and the four texts."""
+    writer = MODELS.named(which, own)
+    text = opening(writer, prompt)
+    over = turns.begin(f"{page} compare")
+    run = uuid.uuid4().hex[:8]
+    written: dict[str, list[Token]] = {name: [] for name in DECODERS}
+    parts: dict[str, list[Value]] = {name: [] for name in DECODERS}
+
+    def shown(state: str) -> list[Value]:
+        values = []
+        for name, tokens in written.items():
+            at = sum(len(part["tokens"]) for part in parts[name])
+            if new := [views.plain_token(token) for token in tokens[at:]]:
+                parts[name].append({"at": at, "tokens": new})
+            ended = state != "writing" and tokens
+            values.append(
+                writing(
+                    run=run,
+                    prompt=text,
+                    stages=[],
+                    parts=recent(parts[name]),
+                    state=state,
+                    title=name,
+                    measures=views.measured(measure(tokens)) if ended else {},
+                )  # fmt: skip
+            )
+        return values
+
+    yield [*_BUSY, *shown("writing")]
+    told = time.monotonic()
+    steps = compare(writer, text, length=decoding.length, seed=decoding.seed)
+    for name, token in steps:
+        written[name].append(token)
+        if time.monotonic() - told >= _TELL_EVERY_S * 2:
+            told = time.monotonic()
+            yield [gr.skip(), gr.skip(), *shown("writing")]
+        if over.is_set():
+            break
+    if turns.is_newest(f"{page} compare", over):
+        yield [*_FREE, *shown("stopped" if over.is_set() else "done")]
+
+
+def stop_comparing(request: gr.Request) -> None:
+    turns.stop(f"{request.session_hash or ''} compare")
+
+
+# --- Training ------------------------------------------------------------------------------------
+
+
+def finish(own: Any) -> Any:
+    """After a run: let the new model write."""
+    return gr.update(interactive=True, value="yours") if isinstance(own, Trained) else gr.skip()
+
+
+def upload(file: Any) -> tuple[str, str]:
+    """The text of an uploaded file, and that it is what to learn from."""
+    if not isinstance(file, bytes):
+        raise UserError("gpt.errors.no_text")
+    if len(file) > MOST_TEXT:
+        raise UserError("gpt.errors.large", most_mb=MOST_TEXT / 1_000_000)
+    try:
+        text = file.decode("utf-16" if file[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError("gpt.errors.encoding") from error
+    return clean(text), "own"
+
+
+# --- What a text costs, and how fast it is written -----------------------------------------------
+
+
+def costs(vi: Any, en: Any, which: Any, own: Any) -> list[Any]:
+    """Tokens of both texts for every tokenizer that is there; both texts cut by the chosen one."""
+    texts = {"vi": passage(vi), "en": passage(en)}
+    chosen = MODELS.named(which, own).tokenizer
+    known: dict[str, Tokenizer] = {"bytes": BPE(()), "bundled": MODELS.bundled().tokenizer}
+    if isinstance(own, Trained):
+        known["yours"] = own.model.tokenizer
+    found = {
+        name: {lang: cost(tokenizer, text) for lang, text in texts.items()}
+        for name, tokenizer in known.items()
+    }
+    cut = [views.pieces(chosen, text, lang) for lang, text in texts.items()]
+    return [*views.costs(found), *cut]
+
+
+def race(prompt: Any, which: Any, own: Any, larger: Any, page: str) -> Iterator[list[Any]]:
+    """Write with a cache and without, in turn: both buttons, milliseconds by length, in words."""
+    if larger:
+        writer, text = _random_writer(), "A" * 16
+    else:
+        writer = MODELS.named(which, own)
+        text = opening(writer, prompt)
+    over = turns.begin(f"{page} race")
+    yield [*_BUSY, *views.speeds([])]
+    done, told = list[Lap](), time.monotonic()
+    for lap in laps(writer, text):
+        done.append(lap)
+        if over.is_set():
+            break
+        if time.monotonic() - told >= _TELL_EVERY_S * 3:
+            told = time.monotonic()
+            yield [gr.skip(), gr.skip(), *views.speeds(done)]
+    if turns.is_newest(f"{page} race", over):
+        yield [*_FREE, *views.speeds(done)]
+
+
+def stop_race(request: gr.Request) -> None:
+    turns.stop(f"{request.session_hash or ''} race")
+
+
+def _random_writer() -> Writer:
+    known = "".join(map(chr, range(_LARGER.vocabulary - 1)))
+    return Writer(GPT(_LARGER).eval().requires_grad_(False), Characters(known))

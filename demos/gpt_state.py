@@ -1,15 +1,20 @@
 """What the text-generation tab remembers, which model writes, and what may be asked."""
 
+import base64
+import lzma
 import threading
 import unicodedata
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
 from demos.kit.errors import UserError
 from demos.kit.models import Models, Own
 from demos.kit.run import Run
 from dlcore import gpt
+from dlcore.data.opinions import load_opinions
+from dlcore.gpt_tasks import LEAST_TEXT, MOST_TEXT
 from dlcore.gpt_writing import encode_prompt
 
 MOST_CHARACTERS = 10_000  # of an opening
@@ -144,3 +149,39 @@ def opening(writer: gpt.Writer, text: object) -> str:
     if not encode_prompt(writer, prompt):
         raise UserError("gpt.errors.no_opening")
     return prompt
+
+
+# --- What to learn from --------------------------------------------------------------------------
+
+CORPORA = ("vi", "en", "own")  # the project's sentences in either language, or the reader's text
+
+
+def job_arguments(config: gpt.Config, corpus: object, text: object) -> tuple[Any, ...]:
+    """What the training job gets: settings and a text to learn from, for sums none. UserError."""
+    return config, corpus_text(corpus, text) if config.task == "text" else ""
+
+
+def corpus_text(corpus: object, text: object) -> str:
+    """The text that is asked for. Raises UserError with what is wrong with the reader's own."""
+    if not isinstance(corpus, str) or corpus not in CORPORA:
+        raise UserError("gpt.errors.unknown_choice")
+    if corpus != "own":
+        return "\n".join(load_opinions(corpus).sentences)
+    if not isinstance(text, str) or not text.strip():
+        raise UserError("gpt.errors.no_text")
+    if len(text) > MOST_TEXT or len(text.encode("utf-8", "replace")) > MOST_TEXT:
+        raise UserError("gpt.errors.large", most_mb=MOST_TEXT / 1_000_000)
+    whole = clean(text).strip("\n")
+    if len(whole) < LEAST_TEXT:
+        raise UserError("gpt.errors.short", least=LEAST_TEXT)
+    return whole
+
+
+_UNPACK = "text = lzma.decompress(base64.b85decode(packed)).decode()\n"
+
+
+def script_call(run: Run | None) -> tuple[str, str]:
+    """What a downloaded script does first, and its call: the text of this run travels with it."""
+    text = run.arguments[1] if run else corpus_text("vi", None)
+    packed = base64.b85encode(lzma.compress(text.encode()))
+    return f"import base64, lzma\n\npacked = {packed!r}\n{_UNPACK}", "job(config, text)"

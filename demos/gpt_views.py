@@ -1,14 +1,25 @@
 """What the text-generation tab shows: from tokens and models to the values of widgets."""
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 
-from demos.widgets.writing import Value
+from demos.kit.run import Run
+from demos.widgets.bars import bars
+from demos.widgets.line_chart import line_chart
+from demos.widgets.notes import notes
+from demos.widgets.passage import passage
+from demos.widgets.writing import Value, writing
 from dlcore import gpt
+from dlcore.gpt_diagnosis import diagnose
+from dlcore.gpt_speed import Lap
 from dlcore.gpt_tasks import copied
-from dlcore.gpt_writing import STAGES, Decoding, Measures, Token
+from dlcore.gpt_writing import STAGES, Cost, Decoding, Measures, Token
 from dlcore.luc_bat import read_couplets, score
+from dlcore.tokenizers import Tokenizer
 
 _DIGITS = 5  # of a probability
+_GOOD = ("fine", "solved")
+_GRAVE = ("burst", "memorises", "gap")
 
 
 def stages_of(decoding: Decoding) -> list[str]:
@@ -69,3 +80,80 @@ def verses(writer: gpt.Writer, text: str) -> dict[str, int] | None:
         "lines": len(lines),
         "copied": sum(copied("\n".join(lines), writer.known)),
     }
+
+
+def plain_token(token: Token) -> Value:
+    """A token of a Writing that only shows how surprising it was."""
+    return {"i": token.id, "t": token.text, "s": round(token.surprise, 4), "f": token.forced}
+
+
+# --- Training ------------------------------------------------------------------------------------
+
+
+def film(run: Run) -> Value:
+    """What the model writes, step by step."""
+
+    def frame(snapshot: gpt.Snapshot) -> Value | None:
+        sums = [(e.question, e.answer, e.right) for e in snapshot.examples]
+        return passage(snapshot.sample, sums) if snapshot.sample or sums else None
+
+    return run.film("passage", frame)
+
+
+def remarks(run: Run) -> Value:
+    """What the losses say: does it learn, or learn by heart?"""
+    rows = []
+    for finding in diagnose(run.events):
+        kind = "good" if finding.key in _GOOD else "warning" if finding.key in _GRAVE else "info"
+        shares = {k: {"percent": v} for k, v in finding.values.items() if k == "accuracy"}
+        rows.append((finding.key, kind, {**finding.values, **shares}))
+    return notes(rows)
+
+
+# --- What a text costs, and how fast it is written -----------------------------------------------
+
+
+def pieces(tokenizer: Tokenizer, text: str, name: str) -> Value:
+    """A text cut into its tokens, those of one character together."""
+    found = tokenizer.pieces(tokenizer.encode(text))
+    tokens = [{"t": piece.text, "s": 0, "f": False, "n": len(piece.ids)} for piece in found]
+    return writing(
+        run=uuid.uuid4().hex[:8], prompt="", stages=[], state="cut", title=name, cut=True,
+        parts=[{"at": 0, "tokens": tokens}],
+    )  # fmt: skip
+
+
+def costs(found: Mapping[str, Mapping[str, Cost]]) -> tuple[Value, Value]:
+    """tokenizer -> language -> Cost: tokens of both texts, and what a word of each takes."""
+    names = list(found)
+    languages = list(next(iter(found.values()))) if found else []
+    counts = bars(
+        names,
+        {lang: [float(found[name][lang].tokens) for name in names] for lang in languages},
+        unit="count",
+    )
+    rows = [
+        (name, "info", {lang: round(cost.per_word, 2) for lang, cost in costs.items()})
+        for name, costs in found.items()
+    ]
+    return counts, notes(rows)
+
+
+def speeds(laps: Sequence[Lap]) -> tuple[Value, Value]:
+    """Milliseconds a token with the cache and without, by length; and the whole in words."""
+    curves = {
+        "cached": [(lap.tokens, lap.cached_s * 1000) for lap in laps],
+        "plain": [(lap.tokens, lap.plain_s * 1000) for lap in laps],
+    }
+    chart = line_chart(curves, x_label="tokens", panels=[["cached", "plain"]])
+    if not laps:
+        return chart, notes([])
+    cached, plain = (sum(getattr(lap, name) for lap in laps) for name in ("cached_s", "plain_s"))
+    values = {
+        "cached": round(len(laps) / cached),
+        "plain": round(len(laps) / plain),
+        "times": round(plain / cached, 1),
+    }
+    told = [("speed", "info", values)]
+    told.append(("same", "good", {}) if laps[-1].same else ("differs", "warning", {}))
+    return chart, notes(told)

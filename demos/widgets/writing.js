@@ -12,7 +12,7 @@ export function mount(host) {
   view.tokens = node("span", { class: "tokens" });
   view.text = node("div", { class: "text", dir: "auto", role: "group" }, view.opening, view.tokens);
   view.line = node("div", { class: "line" });
-  view.verses = node("div", { class: "line" });
+  view.verses = node("div", { class: "line verses" });
   view.scale = node("div", { class: "scale", "aria-hidden": "true" });
   view.panel = node("section", { class: "panel", tabindex: 0 });
   view.tree = node("ol", { class: "tree" });
@@ -68,10 +68,11 @@ function render(view) {
   text.setAttribute("aria-label", say("label"));
   text.setAttribute("aria-busy", String(branch?.state === "writing"));
   hint.textContent = empty ? say(host.props.empty ?? "empty") : "";
+  text.classList.toggle("cut", branch?.state === "cut");
   scale.hidden = empty || Boolean(host.props.plain);
   scale.replaceChildren(node("span", {}, say("expected")), node("i"), node("span", {}, say("surprising")));
   opening.textContent = branch?.prompt ?? "";
-  if (view.picked >= tokens.length) view.picked = null;
+  if (view.picked >= tokens.length && branch?.state !== "writing") view.picked = null;
   keyed(view.tokens, tokens, (_, i) => i, (_, i) => makeToken(view, i), (element, token, i) => drawToken(view, element, token, i));
   drawLines(view, branch, tokens);
   drawPanel(view);
@@ -115,6 +116,7 @@ function drawToken(view, element, token, index) {
   part.classList.toggle("forced", token.f);
   part.classList.toggle("piece", token.t === "");
   part.textContent = token.t === "" ? "▫" : visible(token.t);
+  if (token.n > 1) part.append(node("sup", {}, String(token.n)));
   element.querySelector("br")?.remove();
   if (token.t.includes("\n")) element.append(node("br"));
 }
@@ -130,7 +132,9 @@ function drawLines(view, branch, tokens) {
   const { say, line, verses } = view;
   const parts = [];
   if (branch) {
-    parts.push(say(branch.state), say("count", { n: number(tokens.length) }));
+    const count = tokens.reduce((sum, token) => sum + (token.n ?? 1), 0);
+    if (branch.state !== "cut") parts.push(say(branch.state));
+    parts.push(say("count", { n: number(count) }));
     if (branch.pace) parts.push(say("pace", { n: number(branch.pace, 0) }));
     for (const [name, value] of Object.entries(branch.measures ?? {})) {
       parts.push(`${say(`measures.${name}`)} ${name === "repetition" ? percent(value, 1) : number(value, 2)}`);

@@ -13,12 +13,14 @@ class Writing(Widget):
 
     value = {"run": id of the tree, "branch": 2, "parent": 0 or -1, "shared": tokens as in the
              parent, "prompt": "…", "stages": ["model", "top_p"], "parts": [part, …], "state":
-             "writing", "done" or "stopped", "pace": tokens a second or null,
+             "writing", "done", "stopped" or "cut" (a given text, cut),
+             "pace": tokens a second or null,
              "measures": {name: number}, "verses": {name: count} or null, "title": key or ""}
     A part is {"at": number of its first token, "tokens": [token, …]}: the newest parts only, as in
     `demos.widgets.recording`; the page joins them, and keeps every branch of a tree. A token is
     {"t": text, "s": nats, "e": nats, "p": [probability after each stage], "f": forced,
-    "a": [[id, text, probability after each stage, …], …]}.
+    "a": [[id, text, probability after each stage, …], …], "n": how many tokens it stands for}. With
+    plain=True the text is only shown, and "t", "s" and "f" are enough.
 
     With branches=True an alternative is a button: the event `force` carries {"run", "branch", "at",
     "id"}, which any client may forge. Walking back to an older branch happens in the page alone.
