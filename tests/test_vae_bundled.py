@@ -25,7 +25,7 @@ def shipped(name: str) -> tuple[VAE, dict[str, float], dict[str, float]]:
     return model, told, evaluate(model, load_mnist().test_images)
 
 
-@pytest.mark.parametrize("name, most", [("2", 136.0), ("20", 95.75)])
+@pytest.mark.parametrize("name, most", [("2", 136.0), ("20", 95.0)])
 def test_the_bundled_networks_bound_on_the_test_set(name: str, most: float) -> None:
     model, told, result = shipped(name)
     assert result["loss"] <= most

@@ -3,10 +3,10 @@
 `measure` trains the tutorial's networks twice: for one epoch as PyTorch's own DCGAN example does it
 (pictures through PIL and a DataLoader, the tutorial's batches and rates, float32), and with
 `dlcore.gan`, which needs nine tenths of an epoch to come nearer to real digits, by the Fréchet
-distance of `dlcore.quality`; the row says so if it does not. Both on one thread, in seconds of that processor, which other work on the machine
-does not stretch; neither draws anything on the way. `measure_parzen` computes the Parzen-window
-log-likelihood of Goodfellow et al., "Generative adversarial nets" (2014), who report 225 ± 2 on
-MNIST (their table 1).
+distance of `dlcore.quality`; the row says so if it does not. Both on one thread, in seconds of that
+processor, which other work on the machine does not stretch; neither draws anything on the way.
+`measure_parzen` computes the Parzen-window log-likelihood of Goodfellow et al., "Generative
+adversarial nets" (2014), who report 225 ± 2 on MNIST (their table 1).
 """
 
 import math
