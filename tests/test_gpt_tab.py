@@ -1,0 +1,281 @@
+"""The text-generation tab without a browser: what is sent, what may be asked, how branches grow."""
+
+import ast
+import dataclasses
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from demos import gpt_handlers as on
+from demos import gpt_views as views
+from demos.gpt_state import (
+    MOST_BRANCHES,
+    MOST_CHARACTERS,
+    Trained,
+    Tree,
+    Turns,
+    corpus_text,
+    job_arguments,
+    opening,
+    passage,
+    script_call,
+)
+from demos.kit.errors import UserError
+from demos.kit.run import Run
+from demos.kit.script import standalone
+from dlcore import gpt
+from dlcore.gpt_speed import laps
+from dlcore.gpt_tasks import Sums, make_task
+from dlcore.gpt_writing import DECODERS, Decoding, encode_prompt, generate
+from dlcore.progress import Progress
+
+SMALL = gpt.Config(width=16, heads=2, layers=1, context=32, steps=10, lines=2)
+VERSE = "Trăm năm trong cõi người ta,\nChữ tài chữ mệnh khéo là ghét nhau.\n" * 6
+
+
+@pytest.fixture(scope="module")
+def own() -> Trained:
+    """A GPT that knows nothing yet, with the tokenizer and the lines of a short text."""
+    task = make_task(SMALL, VERSE)
+    state = gpt._state(gpt.build(SMALL, task), task)
+    return Trained(gpt.restore(state, SMALL), SMALL)
+
+
+def written(tree: Tree, decoding: Decoding, event: Any = None) -> list[Any]:
+    """All values that the page gets for one text."""
+    if event is None:
+        return [event[2] for event in on._grow(tree, 0, decoding, "page")]
+    return [e[2] for e in on.force(tree, decoding, gr.EventData(None, event), "page")]
+
+
+def joined(values: list[Any]) -> dict[int, Any]:
+    """The tokens as the page joins them."""
+    return {
+        part["at"] + n: token
+        for value in values
+        for part in value["parts"]
+        for n, token in enumerate(part["tokens"])
+    }
+
+
+# Writing
+
+
+def test_the_page_gets_every_token_that_the_model_wrote(own: Trained) -> None:
+    decoding = Decoding(length=40, temperature=1.0)
+    tree = Tree(own.model, "yours", "Trăm")
+    values = written(tree, decoding)
+    tokens = joined(values)
+    expected = [token.id for token in generate(own.model, "Trăm", decoding)]
+    assert [tokens[n]["i"] for n in range(40)] == expected == tree.branches[0].ids
+    assert values[-1]["state"] == "done"
+    assert set(values[-1]["measures"]) == {"repetition", "entropy", "surprise"}
+
+
+def test_a_forced_token_begins_a_branch_that_shares_what_came_before(own: Trained) -> None:
+    decoding = Decoding(length=12, temperature=1.0)
+    tree = Tree(own.model, "yours", "Trăm")
+    written(tree, decoding)
+    first = list(tree.branches[0].ids)
+    other = (first[5] + 1) % len(own.model.tokenizer)
+    values = written(tree, decoding, {"run": tree.run, "branch": 0, "at": 5, "id": other})
+    assert min(joined(values)) == 5, "what is on the page already is not sent again"
+    assert joined(values)[5]["f"] and not joined(values)[6]["f"]
+    assert tree.branches[1].ids[:6] == [*first[:5], other]
+    assert len(tree.branches[1].ids) == 12
+    assert tree.branches[0].ids == first
+
+
+def test_a_branch_may_begin_at_the_last_token_of_a_shorter_length(own: Trained) -> None:
+    tree = Tree(own.model, "yours", "Trăm")
+    written(tree, Decoding(length=9))
+    values = written(tree, Decoding(length=2), {"run": tree.run, "branch": 0, "at": 8, "id": 1})
+    assert joined(values)[8]["i"] == 1
+
+
+@pytest.mark.parametrize(
+    "event",
+    [None, "x", {}, {"branch": 1}, {"branch": -1}, {"branch": True}, {"at": 9}, {"at": -1},
+     {"at": 1.5}, {"at": None}, {"id": 10**9}, {"id": "a"}, {"run": "other"}],
+)  # fmt: skip
+def test_a_branch_that_no_page_asks_for_is_refused(own: Trained, event: Any) -> None:
+    tree = Tree(own.model, "yours", "Trăm")
+    written(tree, Decoding(length=9))
+    right = {"run": tree.run, "branch": 0, "at": 0, "id": 0}
+    asked = {**right, **event} if isinstance(event, dict) and event else event
+    with pytest.raises(UserError) as error:
+        tree.fork(asked)
+    assert error.value.key == "gpt.errors.gone"
+    assert len(tree.branches) == 1
+
+
+def test_a_tree_does_not_grow_forever(own: Trained) -> None:
+    tree = Tree(own.model, "yours", "Trăm")
+    tree.branches[0].ids = [0, 0]
+    asked = {"run": tree.run, "branch": 0, "at": 0, "id": 0}
+    for _ in range(MOST_BRANCHES - 1):
+        tree.fork(asked)
+    with pytest.raises(UserError) as error:
+        tree.fork(asked)
+    assert error.value.key == "gpt.errors.branches"
+
+
+def test_a_new_text_or_stop_ends_the_one_before_on_its_page_only() -> None:
+    turns = Turns()
+    first, elsewhere = turns.begin("a"), turns.begin("b")
+    second = turns.begin("a")
+    assert first.is_set() and not second.is_set()
+    assert turns.is_newest("a", second) and not turns.is_newest("a", first)
+    turns.stop("a")
+    turns.stop("nobody's")
+    assert second.is_set() and not elsewhere.is_set()
+
+
+def test_what_was_stopped_stays_and_can_be_branched(own: Trained) -> None:
+    tree = Tree(own.model, "yours", "Trăm")
+    run = on._grow(tree, 0, Decoding(length=500), "stopping")
+    next(run)
+    next(run)
+    on.turns.stop("stopping")
+    *_, last = run
+    assert last[2]["state"] == "stopped"
+    assert 0 < len(tree.branches[0].ids) < 500
+    tree.fork({"run": tree.run, "branch": 0, "at": 0, "id": 0})
+
+
+def test_only_filters_that_change_something_get_a_column(own: Trained) -> None:
+    assert views.stages_of(Decoding(temperature=1.0, top_p=1.0)) == ["model"]
+    decoding = Decoding(top_k=3, repetition_penalty=1.2)
+    stages = views.stages_of(decoding)
+    assert stages == ["model", "penalty", "temperature", "top_k", "top_p"]
+    token = next(generate(own.model, "Trăm", decoding))
+    shown = views.token(token, stages)
+    assert len(shown["p"]) == 5 and all(len(row) == 7 for row in shown["a"])
+    assert sum(row[-1] > 0 for row in shown["a"]) <= 3
+    assert shown["p"] == pytest.approx(list(token.probabilities), abs=1e-5)
+
+
+def test_verses_are_judged_for_a_model_that_learnt_verse(own: Trained) -> None:
+    found = views.verses(own.model, VERSE + "Trăm năm")
+    assert found is not None
+    assert (found["couplets"], found["counted"], found["lines"]) == (6, 6, 12)
+    assert found["copied"] == 12
+    assert views.verses(own.model, "Trăm năm trong cõi") is None
+    prose = dataclasses.replace(own.model, lines=0)
+    assert views.verses(prose, VERSE) is None
+
+
+def test_four_decoders_write_side_by_side(own: Trained) -> None:
+    *_, last = on.compare_decoders("Trăm", "yours", own, Decoding(length=8), "page")
+    shown = last[2:]
+    assert [value["title"] for value in shown] == list(DECODERS)
+    assert all(len(joined([value])) == 8 for value in shown)
+    assert all(value["measures"]["entropy"] > 0 for value in shown)
+
+
+# What may be asked
+
+
+@pytest.mark.parametrize("text", [7, [], {}, "x" * (MOST_CHARACTERS + 1)])
+def test_an_opening_that_cannot_be_read_is_refused(text: Any) -> None:
+    with pytest.raises(UserError):
+        passage(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n\n", "مرحبا", "👍🏽", "e\u0301" * 50, "\x00\u202e", "nửa \ud800", "<b>"]
+)
+def test_any_text_is_gone_on_from(own: Trained, text: str) -> None:
+    values = [event[2] for event in on.write(text, "yours", own, Decoding(length=2), "any")]
+    assert values[-1]["state"] == "done"
+    values[-1]["prompt"].encode("utf-8")
+
+
+def test_a_model_without_a_beginning_of_its_own_asks_for_one() -> None:
+    config = gpt.Config(task="addition", width=16, heads=2, layers=1)
+    task = make_task(config)
+    assert isinstance(task, Sums)
+    writer = gpt.restore(gpt._state(gpt.build(config, task), task), config)
+    with pytest.raises(UserError) as error:
+        opening(writer, "")
+    assert error.value.key == "gpt.errors.no_opening"
+    assert opening(writer, "37+85=") == "37+85="
+
+
+@pytest.mark.parametrize(
+    ("corpus", "text", "key"),
+    [("own", "", "no_text"), ("own", None, "no_text"), ("own", 7, "no_text"),
+     ("own", "short", "short"), ("own", "x" * 1_000_001, "large"),
+     ("own", "ế" * 400_000, "large"), ("elsewhere", "", "unknown_choice"),
+     ([], "", "unknown_choice")],
+)  # fmt: skip
+def test_a_text_that_nothing_can_be_learnt_from_is_refused(
+    corpus: Any, text: Any, key: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        job_arguments(gpt.Config(), corpus, text)
+    assert error.value.key == f"gpt.errors.{key}"
+    sums = gpt.Config(task="addition")
+    assert job_arguments(sums, corpus, text) == (sums, ""), "sums need no text"
+
+
+def test_an_uploaded_text_is_read_in_its_encoding() -> None:
+    assert on.upload("một\r\nhai".encode("utf-16")) == ("một\nhai", "own")
+    assert on.upload(b"\xef\xbb\xbfm\xe1\xbb\x99t") == ("một", "own")
+    for wrong in (None, "x", b"\xff\xfe\x00", b"\x80abc", b"x" * 1_000_001):
+        with pytest.raises(UserError):
+            on.upload(wrong)
+
+
+# Training, costs, speed
+
+
+def test_remarks_say_when_it_learns_by_heart() -> None:
+    run = Run(gpt.Config())
+    for step, train, valid in ((1, 4.0, 4.0), (100, 2.0, 2.5), (200, 0.5, 3.5)):
+        metrics = {"loss": train, "train_loss": train, "valid_loss": valid}
+        run.add(Progress(step, 200, metrics, gpt.Snapshot(step, "mẫu")))
+    (item,) = views.remarks(run)["items"]
+    assert (item["key"], item["kind"]) == ("memorises", "warning")
+    assert item["values"]["step"] == 100
+    assert views.film(run)["frames"][-1]["text"] == "mẫu"
+
+
+def test_costs_are_counted_for_every_tokenizer(own: Trained) -> None:
+    counts, per_word, vi, _ = on.costs("trăm năm", "a hundred", "yours", own)
+    assert counts["labels"] == ["bytes", "bundled", "yours"]
+    series = {row["name"]: row["values"] for row in counts["series"]}
+    assert series["vi"][0] == len("trăm năm".encode())
+    assert series["vi"][2] == len(own.model.tokenizer.encode("trăm năm"))
+    assert len(per_word["items"]) == 3
+    shown = "".join(token["t"] for token in joined([vi]).values())
+    assert shown == "trăm năm"
+
+
+def test_with_and_without_a_cache_the_same_text_is_written(own: Trained) -> None:
+    done = list(laps(own.model, "Trăm", every=5))
+    assert all(lap.same for lap in done)
+    assert done[-1].tokens == SMALL.context
+    assert all(lap.cached_s > 0 and lap.plain_s > 0 for lap in done)
+    chart, told = views.speeds(done)
+    assert [item["key"] for item in told["items"]] == ["speed", "same"]
+    assert len(chart["runs"][0]["curves"]["plain"]) == len(done)
+    long = list(laps(own.model, "Trăm năm " * 20))
+    assert long[0].tokens > SMALL.context // 2
+    assert len(encode_prompt(own.model, "Trăm")) == 5
+
+
+def test_the_script_carries_the_text(own: Trained) -> None:
+    setup, call = script_call(Run(SMALL, (SMALL, VERSE)))
+    found: dict[str, Any] = {}
+    exec(setup, found)
+    assert found["text"] == VERSE
+    text = standalone(gpt, SMALL, threads=1, call=call, setup=setup)
+    ast.parse(text)
+    assert "dlcore" not in [
+        (node.module or "").split(".")[0]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom)
+    ]
+    assert corpus_text("vi", None).count("\n") > 1000
