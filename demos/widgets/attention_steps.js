@@ -138,7 +138,7 @@ function drawCard(view, card, name) {
   const plan = layOut(canvas.getContext("2d"), table, { cell, height: CELL.tall, family });
   card.dl.plan = plan;
   const context = sized(canvas, plan.width, plan.height);
-  const write = name === "mask" ? () => "" : (v) => number(Math.round(v * 100) / 100, 2).replace("-", "−");
+  const write = name === "mask" ? () => "" : (v) => number(Math.round(v * 100) / 100 || 0, 2).replace("-", "−");
   draw(context, plan, colours(host.element), write);
   title.firstChild.textContent = say(`names.${name}`);
   title.lastChild.textContent = `${table.rows.length} × ${count}`;

@@ -1,0 +1,317 @@
+"""The attention tab without a browser: what may be sent, what is shown, and that the numbers are
+dlcore's own."""
+
+import base64
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+
+from demos import attention_handlers as on
+from demos import attention_views as views
+from demos.attention_state import HAND, MANY, Many, Trained, heads_of, made, reading, trained, words
+from demos.kit.errors import UserError
+from demos.kit.run import Run
+from demos.widgets.attention_heads import attention_heads, muted
+from demos.widgets.attention_steps import edited, read_edits
+from demos.widgets.rankings import rankings
+from dlcore import attention
+from dlcore.attention_hand import HandConfig, by_hand
+from dlcore.settings import SettingError
+
+TEXT = "the cat sat down"
+START = HandConfig()
+VALUES = [getattr(START, name) for name in HAND]
+SMALL = attention.Config(
+    heads=1, d_model=16, longest=5, vocab=8, length=12, steps=2, batch_size=4
+)  # fmt: skip
+
+
+def event(data: Any) -> gr.EventData:
+    return gr.EventData(None, data)
+
+
+def unpacked(packed: Any) -> np.ndarray:
+    dtype = np.dtype(packed["dtype"]).newbyteorder("<")
+    return np.frombuffer(base64.b64decode(packed["data"]), dtype).reshape(packed["shape"])
+
+
+def with_value(**changed: Any) -> list[Any]:
+    return [changed.get(name, value) for name, value in zip(HAND, VALUES, strict=True)]
+
+
+# By hand
+
+
+def test_what_is_shown_by_hand_is_what_dlcore_computes() -> None:
+    shown = on.read_hand(TEXT, "", *VALUES)
+    hand = by_hand(TEXT.split(), START)
+    for name in ("queries", "scores", "weights", "output"):
+        np.testing.assert_array_equal(unpacked(shown["matrices"][name]), getattr(hand, name))
+    assert shown["difference"] == hand.difference <= 1e-6
+    assert shown["entropy"]["scaled"] == pytest.approx(hand.entropy.mean())
+    assert shown["entropy"]["unscaled"] < shown["entropy"]["scaled"] < shown["entropy"]["most"]
+
+
+def test_entropies_keep_their_names_when_the_division_is_off() -> None:
+    kept, off = (on.read_hand(TEXT, "", *with_value(scale=s))["entropy"] for s in (True, False))
+    assert kept == pytest.approx(off)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "row", "column", "kind"),
+    [("scores", 1, 2, "sum"), ("scaled", 0, 3, "divide"), ("weights", 2, 1, "softmax"),
+     ("output", 3, 0, "sum"), ("embeddings", 0, 0, "drawn"), ("inputs", 1, 1, "sum")],
+)  # fmt: skip
+def test_the_terms_of_a_cell_come_to_its_value(
+    matrix: str, row: int, column: int, kind: str
+) -> None:
+    asked = event({"matrix": matrix, "row": row, "column": column})
+    shown = on.cell(TEXT, "", asked, *VALUES)
+    products = [term["product"] for term in shown["terms"]]
+    assert shown["kind"] == kind
+    if kind == "sum":
+        assert sum(products) == pytest.approx(shown["value"], abs=1e-5)
+    if kind == "divide":
+        assert products == pytest.approx([shown["value"]], abs=1e-5)
+    if kind == "softmax":
+        assert products[shown["place"]] / sum(products) == pytest.approx(shown["value"], abs=1e-5)
+        assert [term["name"] for term in shown["terms"]] == TEXT.split()
+
+
+def test_a_dragged_vector_and_a_clicked_mask_are_kept_while_they_fit() -> None:
+    mask = ["1000", "0000", "1110", "1111"]
+    text, kind = on.edit(event({"mask": mask, "edits": {"key:1": [1, -2, 0.5, 5]}}))
+    assert kind == "custom"
+    values = with_value(mask="custom")
+    shown = on.read_hand(TEXT, text, *values)
+    assert unpacked(shown["matrices"]["keys"])[1].tolist() == [1, -2, 0.5, 5]
+    weights = unpacked(shown["matrices"]["weights"])
+    assert weights[1].tolist() == [0, 0, 0, 0]  # may look nowhere: no NaN
+    assert weights[0].tolist() == [1, 0, 0, 0]
+    given = on.cell(TEXT, text, event({"matrix": "keys", "row": 1, "column": 0}), *values)
+    assert given["kind"] == "given"
+    shorter = made("the cat sat", with_value(mask="custom", d_k=2), text)
+    assert shorter is not None and shorter[1] == {} and shorter[0].mask.all()
+
+
+def test_a_cell_of_the_sentence_before_is_nothing() -> None:
+    assert on.cell("a", "", event({"matrix": "scores", "row": 3, "column": 3}), *VALUES) is None
+    assert on.cell("", "", event({"matrix": "scores", "row": 0, "column": 0}), *VALUES) is None
+
+
+WRONG: list[Any] = [
+    "x", 7, [1], {"matrix": "mask2", "row": 0, "column": 0},
+    {"matrix": "scores", "row": "a", "column": 0}, {"matrix": "scores", "row": True, "column": 1.5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", WRONG)
+def test_a_cell_that_no_page_sends_is_refused(data: Any) -> None:
+    if not isinstance(data, dict):
+        assert on.cell(TEXT, "", event(data), *VALUES) is None
+        return
+    with pytest.raises(UserError):
+        on.cell(TEXT, "", event(data), *VALUES)
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "[]", "{", '{"mask": 7}', '{"mask": ["2"]}', '{"edits": {"value:0": [1]}}',
+             '{"edits": {"query:-1": [1]}}', '{"edits": {"query:0": ["NaN"]}}',
+             '{"mask": ["1", "11"]}', "[" * 9_000, "1" * 30_000, 7],
+)  # fmt: skip
+def test_hands_that_no_page_sends_are_refused(text: Any) -> None:
+    with pytest.raises(UserError):
+        read_edits(text)
+
+
+def test_an_edit_of_nothing_is_nothing() -> None:
+    assert edited({"mask": None, "edits": {}}) == ""
+    for data in (None, "x", 7, {"mask": 5}, {"edits": {"key:0": None}}):
+        with pytest.raises(UserError):
+            edited(data)
+
+
+@pytest.mark.parametrize("text", [None, "", "  ", "\x00\x07", "\ud800"])
+def test_no_word_is_no_fault(text: Any) -> None:
+    assert on.read_hand(text, "", *VALUES) is None
+
+
+@pytest.mark.parametrize("text", ["<b>x</b> & y", "مرحبا بالعالم", "👍🏽 e\u0301", "a" * 5_000])
+def test_any_words_are_read(text: str) -> None:
+    assert len(on.read_hand(text, "", *VALUES)["tokens"]) == len(words(text)) > 0
+
+
+def test_too_many_words_and_wrong_settings_get_a_message() -> None:
+    for text in ("a " * 13, "x" * 10_000_000, 7, ["a"]):
+        with pytest.raises(UserError):
+            on.read_hand(text, "", *VALUES)
+    with pytest.raises(SettingError) as error:
+        on.read_hand(TEXT, "", *with_value(d_k=float("nan")))
+    assert error.value.label == "attention.hand.d_k"
+
+
+def test_shuffling_keeps_the_words_and_says_what_it_changed() -> None:
+    request: Any = SimpleNamespace(session_hash="x", request=None)
+    text, told = on.another_order(TEXT, *with_value(positions="none"), request=request)
+    assert sorted(text.split()) == sorted(TEXT.split()) and text != TEXT
+    assert "e-0" in told["value"] or "**0**" in told["value"]  # rounding only
+    with pytest.raises(UserError):
+        on.another_order("alone", *VALUES, request=request)
+
+
+def test_without_the_division_longer_vectors_look_at_less() -> None:
+    curves = on.measure_widths(TEXT, *VALUES)["runs"][0]["curves"]
+    (_, first), *_, (_, last) = curves["entropy_unscaled"]
+    assert last < first / 2
+    (_, first), *_, (_, last) = curves["entropy_scaled"]
+    assert last == pytest.approx(first, rel=0.25)
+
+
+# Many heads
+
+
+def test_many_heads_are_as_torch_has_them() -> None:
+    start = Many(d_model=64)
+    heads, remarks = on.compute_many(*(getattr(start, name) for name in MANY))
+    assert heads["weights"]["shape"] == [1, 8, 10, 10]
+    equal = remarks["items"][1]
+    assert equal["kind"] == "good" and max(equal["values"].values()) <= 1e-6
+    with pytest.raises(SettingError):
+        on.compute_many(100, 8, 10, False, 0)
+
+
+def test_all_of_the_tutorials_mistakes_are_measured() -> None:
+    items = {item["key"]: item["values"] for item in on.show_faults()["items"]}
+    assert items["twice"]["theirs"] > 0.1 and items["twice"]["ours"] == 0
+    assert items["half"]["theirs"] == "nan" and items["half"]["ours"] == 0
+
+
+# Trained here
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    run = Run(SMALL)
+    torch.manual_seed(0)
+    for progress in attention.job(SMALL):
+        run.add(progress)
+    run.finish("done")
+    return run
+
+
+def test_the_film_shows_what_the_network_looks_at(run: Run) -> None:
+    film = views.film(run)
+    frame = film["frames"][-1]
+    patterns = unpacked(frame["weights"]) / film["top"]
+    assert patterns.shape == (2, 1, 12, 12)
+    np.testing.assert_allclose(patterns, run.snapshot.patterns, atol=1 / 255)
+    assert np.shape(frame["scores"]["prefix"]) == (2, 1)
+    assert len(views.chances(run)["frames"][-1]["p"]) == len(film["tokens"]) == 12
+    series = views.by_block(run)["frames"][-1]["series"][0]
+    assert len(series["values"]) == len(run.snapshot.blocks)
+
+
+def test_a_silenced_head_is_measured_and_speaks_again(run: Run) -> None:
+    own = trained(run)
+    assert isinstance(own, Trained)
+    heads, blocks, remarks = on.silence(own, run, event({"muted": [[1, 0]]}))
+    assert heads["muted"] == [[1, 0]] and len(blocks["series"]) == 2
+    tests = attention.held_out_sequences(SMALL)
+    less = attention.judge(own.model, tests, SMALL, [(1, 0)]).accuracy
+    assert remarks["items"][0]["values"]["less"] == {"percent": less}
+    film, blocks, remarks = on.silence(own, run, event({"muted": []}))
+    assert film["frames"] and remarks is None
+    with pytest.raises(UserError):
+        on.silence(None, run, event({"muted": []}))
+    assert on.finish(own)[0]["values"]["shape"] == [2, 1]
+    assert on.finish(None) == (None, None)
+
+
+@pytest.mark.parametrize("data", [None, "x", {"muted": 7}, {"muted": [[0]]}, {"muted": [["a", 0]]},
+                                  {"muted": [[True, 0]]}, {"muted": [[0, 0]] * 500}])  # fmt: skip
+def test_silence_that_no_page_sends_is_refused(data: Any) -> None:
+    with pytest.raises(UserError):
+        muted(data, 2, 2)
+    assert muted({"muted": [[0, 1], [5, 5], [0, 1]]}, 2, 2) == ((0, 1),)
+
+
+# Pretrained
+
+POEM = "Trăm năm trong cõi"
+
+
+def test_the_bundled_models_heads_are_shown_as_they_are() -> None:
+    heads, likely, remarks = on.read_poem(POEM, "")
+    found = reading(POEM, "")
+    assert found is not None
+    shown = unpacked(heads["weights"]) / heads["top"]
+    np.testing.assert_allclose(shown, found[1].shown, atol=1e-5)
+    assert [extra["name"] for extra in heads["extra"]] == ["average", "last_layer", "rollout"]
+    np.testing.assert_allclose(shown.sum(axis=3), 1, atol=1e-3)
+    assert "".join(heads["tokens"]).strip() == POEM  # whole characters only
+    assert remarks["items"][0]["values"] == {"count": len(heads["tokens"])}
+    assert list(likely["series"][0]["values"]) == sorted(likely["series"][0]["values"])[::-1]
+
+
+def test_a_silenced_head_of_the_bundled_model_moves_its_answer() -> None:
+    silent = on.keep_muted(event({"muted": [[0, 1], [99, 0]]}))
+    heads, likely, remarks = on.read_poem(POEM, silent)
+    assert heads["muted"] == [[0, 1]] and len(likely["series"]) == 2
+    assert remarks["items"][1]["values"]["by"] > 0
+
+
+@pytest.mark.parametrize("chosen", ["", "average", "rollout", "last_layer", "1.2"])
+def test_both_rankings_are_of_the_same_tokens(chosen: str) -> None:
+    shown = on.rank(True, POEM, "", chosen)
+    count = len(shown["items"])
+    assert -1 <= shown["correlation"] <= 1
+    for side in ("left", "right"):
+        assert sum(i[f"{side}_rank"] for i in shown["items"]) == count * (count + 1) / 2
+        best = min(shown["items"], key=lambda item: item[f"{side}_rank"])
+        assert best[side] == max(item[side] for item in shown["items"])
+    assert on.rank(False, POEM, "", chosen) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["<img src=x onerror=alert(1)>", "مرحبا", "👍🏽 e\u0301", "\x00\ud7ff"]
+)
+def test_any_text_is_read(text: str) -> None:
+    assert on.read_poem(text, "")[0] is not None
+
+
+def test_what_cannot_be_read_gets_a_message_or_nothing() -> None:
+    assert on.read_poem("", "") == on.read_poem(None, "") == (None, None, None)
+    wrong: Any
+    for wrong in ("x" * 10_000_000, "chữ " * 200, 7, ["a"]):
+        with pytest.raises(UserError):
+            on.read_poem(wrong, "")
+    for wrong in ("x", "{", "[[1]]", 7, "[" * 20_000):
+        with pytest.raises(UserError):
+            heads_of(wrong, 4, 4)
+    for wrong in ("9.9", "a.b", "²", "1"):
+        with pytest.raises(UserError):
+            on.rank(True, POEM, "", wrong)
+
+
+def test_what_is_chosen_is_kept_as_the_ranking_takes_it() -> None:
+    assert on.keep_chosen(event({"name": "rollout"})) == "rollout"
+    assert on.keep_chosen(event({"name": "", "layer": 2, "head": 1})) == "2.1"
+    wrong: Any
+    for wrong in ("x", None, {"layer": "a", "head": 0}, {}):
+        with pytest.raises(UserError):
+            on.keep_chosen(event(wrong))
+
+
+# Widgets
+
+
+def test_weights_for_other_tokens_are_refused() -> None:
+    with pytest.raises(ValueError, match="tokens"):
+        attention_heads(["a", "b"], np.zeros((1, 1, 3, 3)))
+    shown = rankings(["a", "b"], ([1, 2], [3, 4]), ([2, 1], [2, 1]), 1.0)
+    assert json.dumps(shown) and shown["items"][1]["right"] == 4.0
