@@ -61,7 +61,7 @@ def measured(measures: Measures) -> dict[str, float]:
 
 
 def verses(writer: gpt.Writer, text: str) -> dict[str, int] | None:
-    """How many couplets keep to lục bát, and how many new lines are known by heart.
+    """How many couplets keep to the verse form, and how many new lines are known by heart.
 
     None for a model that was not taught verse, and for less than a couplet. A last line that has
     not come to its end does not count.
