@@ -50,11 +50,11 @@ class Config(Settings):
     width: int = setting(64, low=16, high=512)  # numbers that stand for a token
     context: int = setting(128, low=16, high=512)  # tokens that it can look back at
     dropout: float = setting(0.0, low=0.0, high=0.8)  # a brake, once it learns by heart
-    steps: int = setting(500, low=10, high=100_000)
-    # Tokens that a step reads: 16 windows of 128 characters, or 256 sums.
-    batch_tokens: int = setting(2048, low=128, high=65_536)
-    lr: float = setting(4e-3, low=1e-5, high=0.1)
-    schedule: str = setting("one-cycle", choices=SCHEDULES)
+    steps: int = setting(600, low=10, high=100_000)
+    # Tokens that a step reads: 8 windows of 128 characters, or 128 sums.
+    batch_tokens: int = setting(1024, low=128, high=65_536)
+    lr: float = setting(3e-3, low=1e-5, high=0.1)  # with a schedule: the highest it gets
+    schedule: str = setting("cosine", choices=SCHEDULES)
     weight_decay: float = setting(0.1, low=0.0, high=2.0)
     # What is kept is a running mean over about 1 / (1 - average) steps; 0: the last step itself.
     average: float = setting(0.0, low=0.0, high=0.9999)
@@ -294,9 +294,10 @@ def train(
 ) -> Iterator[Progress]:
     """Teach `model` in place; yields a Progress after each step.
 
-    Metrics: loss, the surprise of a batch in nats per token; every `watch_s` seconds and at the end
-    what the task measures on its training and held-out part, and a Snapshot (its state every
-    `save_s` and at the end).
+    Metrics: loss, the surprise of a batch in nats per token; every `watch_s` seconds (0: always),
+    or less often where looking would take more than a tenth of the time, and at the end: what the
+    task measures on its training and held-out part, and a Snapshot (its state every `save_s` and at
+    the end).
     """
     rng = torch.Generator().manual_seed(config.seed)
     torch.manual_seed(config.seed)  # for dropout
@@ -305,6 +306,7 @@ def train(
     )
     kept = _copy(model)
     looked = saved = -inf
+    pause = watch_s
     for step in range(1, config.steps + 1):
         model.train()
         ids, targets = task.batch(config.batch_tokens, rng)  # (B, T) each; target -1: not asked
@@ -320,7 +322,7 @@ def train(
 
         metrics, snapshot, last = {"loss": loss.item()}, None, step == config.steps
         now = time.monotonic()
-        if last or now - looked >= watch_s:
+        if last or now - looked >= pause:
             kept.eval()
             metrics |= task.measure(kept, last)
             sample, examples = task.show(kept)
@@ -328,6 +330,7 @@ def train(
             if last or now - saved >= save_s:
                 state, saved = _state(kept, task), now
             snapshot, looked = Snapshot(step, sample, examples, state), time.monotonic()
+            pause = max(watch_s, 9 * (looked - now)) if watch_s else 0.0
         yield Progress(step, config.steps, metrics, snapshot)
     model.load_state_dict(kept.state_dict())
     model.eval()

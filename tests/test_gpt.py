@@ -171,15 +171,14 @@ def trained(config: Config, text: str = TEXT) -> list[Progress]:
 
 @pytest.mark.parametrize("tokens", ["char", "words", "syllables"])
 def test_a_text_is_learnt(tokens: str) -> None:
-    config = dataclasses.replace(TINY, tokens=tokens, vocabulary=400, steps=60, width=32, lr=0.02)
+    config = dataclasses.replace(TINY, tokens=tokens, vocabulary=400, steps=90, width=32, lr=0.02)
     events = trained(config)
     first, last = events[0].metrics, events[-1].metrics
     assert first["valid_loss"] > 4.5 or tokens == "char"
     assert last["train_loss"] < 0.5 and last["valid_loss"] < 0.6  # it repeats itself
     assert {"loss", "train_loss", "valid_loss", "valid_bits"} == set(last)
-    sample = events[-1].snapshot.sample
-    assert sample and set(sample.split()) & {"người", "ta,", "chữ", "là"}
-    assert [e.step for e in events] == list(range(1, 61))
+    assert events[-1].snapshot.sample.split()[0] in TEXT.split()
+    assert [e.step for e in events] == list(range(1, 91))
 
 
 def test_the_same_seed_makes_the_same_numbers() -> None:

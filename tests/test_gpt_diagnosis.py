@@ -51,7 +51,7 @@ def test_a_real_run_that_learns_by_heart_says_so() -> None:
 
     letters = random.Random(0)
     text = "".join(letters.choice("abcdefgh") for _ in range(400))  # nothing to learn but itself
-    config = Config(steps=120, batch_tokens=1024, context=16, layers=1, width=64, lr=0.01)
+    config = Config(steps=200, batch_tokens=1024, context=16, layers=1, lr=0.005)
     assert keys(trained(config, text)) == ["memorises"]
 
 

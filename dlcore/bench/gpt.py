@@ -14,7 +14,7 @@ from dlcore.gpt_writing import Decoding, pace, write
 from dlcore.luc_bat import read_couplets, score
 from dlcore.tokenizers import Characters
 
-GOAL = 3.0
+GOAL, GOAL_LARGER = 2.0, 5.0  # the longer the text and the larger the model, the more it saves
 # A third of GPT-2's width and half its layers, random: the speed does not depend on what is said.
 LARGER = Shape(vocabulary=5000, context=512, layers=6, heads=6, width=384)
 COUPLETS, EACH = 500, 4
@@ -24,9 +24,9 @@ def measure(repeat: int) -> None:
     """Print the seconds for 100 tokens of the bundled GPT, and for 256 of a larger one."""
     torch.set_num_threads(1)  # as the app answers
     larger = Writer(GPT(LARGER).eval(), Characters("".join(map(chr, range(4999)))))
-    for name, writer, prompt, length in (
-        ("the bundled GPT", load_bundled(), "Trăm năm trong cõi người ta,", 100),
-        ("6 layers, width 384", larger, "A" * 64, 256),
+    for name, writer, prompt, length, goal in (
+        ("the bundled GPT", load_bundled(), "Trăm năm trong cõi người ta,", 100, GOAL),
+        ("6 layers, width 384", larger, "A" * 64, 256, GOAL_LARGER),
     ):
         race = Race()
         pace(writer, prompt, length=5, use_cache=True)  # the first run of anything is slow
@@ -37,7 +37,7 @@ def measure(repeat: int) -> None:
             )
             race.add(first, plain, second)
         print(f"{name}, {length} tokens")
-        race.report("with a cache", plain="reads all anew", ours="reads the new token", goal=GOAL)
+        race.report("with a cache", plain="reads all anew", ours="reads the new token", goal=goal)
 
 
 def measure_verses(couplets: int = COUPLETS) -> None:
