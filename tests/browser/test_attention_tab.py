@@ -5,10 +5,9 @@ All tests share one page.
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Position, expect
 
 from demos import TABS
 from demos.kit.language import say
@@ -47,7 +46,7 @@ def told(page: Page) -> Locator:
     return page.locator("#attention-arithmetic .body")
 
 
-def last_cell(page: Page, matrix: str) -> dict[str, Any]:
+def last_cell(page: Page, matrix: str) -> Position:
     """Where the last cell of a matrix is, in CSS pixels from its canvas's corner."""
     canvas = card(page, matrix).locator("canvas")
     canvas.scroll_into_view_if_needed()
