@@ -22,6 +22,7 @@ from functools import cache, lru_cache
 from typing import Protocol
 
 SPLITS = ("gpt2", "words")
+_MOST_CHUNKS = 20_000  # different ones that merges are learnt in: a text of nonsense has more
 _LONGEST = 20  # characters of a chunk, at most, that merges are learnt in
 _SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # Unicode's White_Space
 
@@ -230,8 +231,9 @@ def train_bpe(text: str, size: int, split: str = "words") -> BPE:
         for chunk in chunks(text, split)
         for part in re.findall(f"(?s).{{1,{_LONGEST}}}", chunk)
     )
-    words = [list(chunk.encode("utf-8", "replace")) for chunk in counts]
-    times = list(counts.values())
+    frequent = counts.most_common(_MOST_CHUNKS)
+    words = [list(chunk.encode("utf-8", "replace")) for chunk, _ in frequent]
+    times = [count for _, count in frequent]
     pairs: Counter[tuple[int, int]] = Counter()
     where: dict[tuple[int, int], set[int]] = defaultdict(set)
     for n, word in enumerate(words):
