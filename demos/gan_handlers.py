@@ -36,7 +36,7 @@ class Handlers:
 
     def arrive(self, line: Any) -> tuple[Any, Any]:
         """What the bundled generator draws, until there is a run of one's own."""
-        if line and line.get("state") != "idle":
+        if isinstance(line, dict) and line.get("state") != "idle":
             return gr.skip(), gr.skip()
         return views.before_training(state.MODELS.bundled("tutorial"))
 

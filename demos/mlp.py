@@ -1,6 +1,5 @@
 """The MLP tab: a network of your shape on data of your choice, watched, edited, judged, broken."""
 
-
 import gradio as gr
 
 from demos import mlp_state as state

@@ -1,6 +1,8 @@
 """A live picture is sent once: its value never stands still, whatever else the page is told."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,9 @@ def run_at(*steps: int, pictured: int) -> Run:
 
 
 @pytest.mark.parametrize("value", [views.samples, views.film, views.lane])
-def test_an_event_without_pictures_changes_a_live_value_and_adds_no_frame(value) -> None:  # type: ignore[no-untyped-def]
+def test_an_event_without_pictures_changes_a_live_value_and_adds_no_frame(
+    value: Callable[[Run], Any],
+) -> None:
     run = run_at(1, 2, pictured=2)
     before = value(run)
     run.add(Progress(3, 100, {"d_loss": 0.5}))
