@@ -67,7 +67,7 @@ class Layout:
             shown=("d_k", "scale", "positions", "mask"),
         )  # fmt: skip
         self.arithmetic = Arithmetic(texts=_WORDS, elem_id="attention-arithmetic")
-        self.steps = AttentionSteps(texts=_WORDS, empty="type_first", elem_id="attention-steps")
+        self.steps = AttentionSteps(texts=_WORDS, empty="type_first", elem_id="attention-matrices")
         self.hands = gr.Textbox("", visible="hidden", elem_id="attention-hands")
         caption("attention.widths")
         with gr.Row(elem_classes="dl-buttons"):
@@ -90,7 +90,7 @@ class Layout:
             shown=("d_model", "heads", "length", "causal"),
         )
         self.many_notes = Notes(texts=("attention.compared",), elem_id="attention-many-notes")
-        self.many_heads = AttentionHeads(texts=_WORDS, elem_id="attention-many-heads")
+        self.many_heads = AttentionHeads(texts=_WORDS, elem_id="attention-many-picture")
         caption("attention.faults")
         with gr.Row(elem_classes="dl-buttons"):
             self.faults = button("attention.show_faults", size="sm")
@@ -155,7 +155,7 @@ class Layout:
         self.poem = localise(poem, label="attention.poem", placeholder="attention.poem_placeholder")
         self.read_notes = Notes(texts=("attention.compared",), elem_id="attention-read-notes")
         self.heads = AttentionHeads(
-            texts=_WORDS, empty="write_first", mute=True, elem_id="attention-heads"
+            texts=_WORDS, empty="write_first", mute=True, elem_id="attention-read-heads"
         )
         self.muted = gr.Textbox("", visible="hidden", elem_id="attention-muted")
         self.chosen = gr.Textbox("", visible="hidden", elem_id="attention-chosen")

@@ -39,7 +39,7 @@ def shared(browser: Browser, server: Server) -> Iterator[Page]:
 
 
 def card(page: Page, matrix: str) -> Locator:
-    return page.locator(f"#attention-steps .card.{matrix}")
+    return page.locator(f"#attention-matrices .card.{matrix}")
 
 
 def told(page: Page) -> Locator:
@@ -63,7 +63,7 @@ def test_a_visitor_finds_a_sentence_and_its_arithmetic(shared: Page) -> None:
     expect(shared.locator("#attention-text input, #attention-text textarea").first).to_have_value(
         say("attention.examples.hand", "en")
     )
-    expect(shared.locator("#attention-steps .card")).to_have_count(11)
+    expect(shared.locator("#attention-matrices .card")).to_have_count(11)
     card(shared, "scores").locator("canvas").click(position=last_cell(shared, "scores"))
     expect(told(shared).locator(".where")).to_contain_text("tired · tired")
     *factors, total = numbers(told(shared).locator(".line").inner_text())
@@ -72,19 +72,19 @@ def test_a_visitor_finds_a_sentence_and_its_arithmetic(shared: Page) -> None:
 
 
 def test_arrow_keys_walk_and_a_step_shows_what_it_needs(shared: Page) -> None:
-    shared.locator("#attention-steps .steps button").nth(6).click()
-    expect(shared.locator("#attention-steps .card")).to_have_count(3)
+    shared.locator("#attention-matrices .steps button").nth(6).click()
+    expect(shared.locator("#attention-matrices .card")).to_have_count(3)
     stage = card(shared, "weights").locator(".stage")
     stage.focus()
     shared.keyboard.press("Home")
     expect(told(shared).locator(".rule")).to_contain_text("divided by the sum")
     expect(stage).to_have_attribute("aria-label", re.compile("Weights"))
-    shared.locator("#attention-steps .steps button").first.click()
+    shared.locator("#attention-matrices .steps button").first.click()
 
 
 def test_a_key_is_dragged_and_a_mask_clicked(shared: Page) -> None:
     card(shared, "keys").locator("canvas").click(position=last_cell(shared, "keys"))
-    slider = shared.locator("#attention-steps .drag input")
+    slider = shared.locator("#attention-matrices .drag input")
     slider.fill("2.5")
     expect(told(shared).locator(".where")).to_contain_text("2.5")
     expect(told(shared).locator(".rule")).to_contain_text("by hand")
@@ -92,15 +92,15 @@ def test_a_key_is_dragged_and_a_mask_clicked(shared: Page) -> None:
     shared.wait_for_function("location.search.includes('hand_mask=custom')")
     card(shared, "weights").locator("canvas").click(position=last_cell(shared, "weights"))
     expect(told(shared).locator(".rule")).to_contain_text("masked")
-    shared.locator("#attention-steps .reset").click()
-    expect(shared.locator("#attention-steps .reset")).to_be_hidden()
+    shared.locator("#attention-matrices .reset").click()
+    expect(shared.locator("#attention-matrices .reset")).to_be_hidden()
 
 
 def test_a_matrix_is_taken_away_in_three_kinds(shared: Page) -> None:
     begins = {"png": b"\x89PNG", "svg": b"<svg", "csv": b"\xef\xbb\xbf"}
     for kind, begin in begins.items():
         with shared.expect_download() as download:
-            shared.locator(f"#attention-steps .dl-takeaway .{kind}").click()
+            shared.locator(f"#attention-matrices .dl-takeaway .{kind}").click()
         assert download.value.path().read_bytes().startswith(begin)
         assert download.value.suggested_filename == f"attention-weights.{kind}"
 
@@ -112,7 +112,7 @@ def test_the_division_is_measured(shared: Page) -> None:
 
 def test_many_heads_equal_torchs(shared: Page) -> None:
     section(shared, "attention", "many")
-    expect(shared.locator("#attention-many-heads .all button")).to_have_count(8)
+    expect(shared.locator("#attention-many-picture .all button")).to_have_count(8)
     expect(shared.locator("#attention-many-notes")).to_contain_text("nn.MultiheadAttention")
     shared.locator("#attention-show-faults").click()
     expect(shared.locator("#attention-fault-notes")).to_contain_text("nan")
@@ -136,7 +136,7 @@ def test_a_run_leaves_heads_that_can_be_silenced(shared: Page) -> None:
 def test_the_bundled_models_heads_and_what_they_are_worth(shared: Page) -> None:
     section(shared, "attention", "read")
     shared.locator("#attention-poem textarea").fill(POEM)
-    heads = shared.locator("#attention-heads")
+    heads = shared.locator("#attention-read-heads")
     expect(heads.locator(".all button")).to_have_count(3 + 16)
     expect(heads.locator(".left li").last).to_have_text("a")
     heads.locator(".left li").last.hover()
@@ -155,8 +155,8 @@ def test_too_long_a_text_gets_a_message_and_html_is_only_text(shared: Page) -> N
     section(shared, "attention", "read")
     shared.locator("#attention-honest input").uncheck()
     shared.locator("#attention-poem textarea").fill("<img src=x onerror=alert(1)>")
-    expect(shared.locator("#attention-heads .left li").last).to_have_text(">")
-    assert shared.locator("#attention-heads img").count() == 0
+    expect(shared.locator("#attention-read-heads .left li").last).to_have_text(">")
+    assert shared.locator("#attention-read-heads img").count() == 0
     shared.locator("#attention-poem textarea").fill("chữ " * 200)
     expect(shared.locator(".toast-body").first).to_contain_text("too long")
     shared.locator(".toast-close").first.click()
