@@ -46,7 +46,7 @@ def build() -> None:
 
 def _wire_pen(tab: Layout) -> None:
     """Whatever changes the picture or the network: read it again, and refresh the open section."""
-    read = guard(on.predict)
+    read = guard(on.predict, newest=True)
     study = _study()
     for source, changed in (
         (tab.pad, tab.pad.draw),
@@ -77,7 +77,7 @@ def _wire_pen(tab: Layout) -> None:
 
 
 def _study() -> Any:
-    return guard(on.study, names=list(CHANGES))
+    return guard(on.study, names=list(CHANGES), newest=True)
 
 
 def _refresh(tab: Layout, after: Any) -> Any:
@@ -151,7 +151,7 @@ def _wire_training(tab: Layout) -> None:
 def _wire_bending(tab: Layout) -> None:
     gr.on(
         [tab.kind.change, *(amount.change for amount in tab.amounts)],
-        guard(on.transform, names=list(CHANGES)),
+        guard(on.transform, names=list(CHANGES), newest=True),
         [*tab.seen, tab.kind, *tab.amounts],
         [tab.bent, *tab.curves.values()],
         api_name="cnn_transform",
@@ -162,7 +162,7 @@ def _wire_bending(tab: Layout) -> None:
     still = [change.none for change in CHANGES.values()]
     tab.straight.click(lambda: still, None, tab.amounts, **HIDDEN)
     tab.digit.change(
-        guard(on.explain),
+        guard(on.explain, newest=True),
         [*tab.seen, tab.digit],
         list(tab.reasons.values()),
         api_name="cnn_explain",

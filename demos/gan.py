@@ -119,10 +119,11 @@ def _wire_judge(tab: Layout, on: Handlers) -> None:
 
 def _wire_play(tab: Layout, on: Handlers) -> None:
     """Another table, player, digit or slider shows everything anew; the newest question wins."""
+    directions = [f"direction_{n}" for n, _ in enumerate(tab.sliders, start=1)]
     anew = [tab.which.change, tab.digit.change]
     gr.on(
         [tab.tabs["play"].select, tab.look.change, *anew, *(one.change for one in tab.sliders)],
-        guard(on.play, names=[f"direction_{n}" for n, _ in enumerate(tab.sliders, start=1)]),
+        guard(on.play, names=directions, newest=True),
         tab.asked,
         tab.shown,
         api_name="gan_play",
@@ -137,7 +138,7 @@ def _wire_play(tab: Layout, on: Handlers) -> None:
     tab.back.click(guard(on.straight), None, tab.sliders, **HIDDEN)
     gr.on(
         [tab.pad.draw, *anew],
-        guard(on.doubt),
+        guard(on.doubt, newest=True),
         [tab.pad, tab.which, tab.own, tab.digit],
         [tab.doubts, tab.opinion],
         api_name="gan_score",

@@ -85,7 +85,7 @@ def _wire_picture(tab: Layout, on: Handlers) -> None:
     given = [record, tab.csv, tab.target, *tab.form.components]
     shown = [record, tab.network, tab.layers, tab.panel.timeline, tab.notes, tab.own_data]
     shown += [tab.findings, *tab.judged]
-    look = guard(on.look, names=tab.form.names)
+    look = guard(on.look, names=tab.form.names, newest=True)
     changes = [tab.form.by_name[name].change for name in state.SHAPE]
     gr.on(  # the first look waits until somebody comes
         [*arrivals(), *changes, tab.csv.change, tab.target.change],

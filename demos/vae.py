@@ -47,7 +47,7 @@ def _wire_exploring(tab: Layout) -> None:
     """Point, drag, draw; another model, or somebody's arrival, shows everything anew."""
     gr.on(
         [tab.pad.draw, tab.which.change, tab.again.change, tab.tabs["explore"].select, *arrivals()],
-        guard(on.explore),
+        guard(on.explore, newest=True),
         [tab.pad, tab.which, tab.own, tab.overlay, tab.shown],
         [tab.plane, tab.drawn, tab.cost, tab.steps, tab.shown],
         api_name="vae_encode",

@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -104,6 +106,26 @@ def test_guard_passes_the_request_only_to_those_who_ask():
 
     assert guard(with_request)(page("mine"), 3) == (3, "mine")
     assert guard(lambda value: value + 1)(page(), 3) == 4
+
+
+def test_a_slow_answer_does_not_undo_a_newer_one():
+    slow_began, go_on = threading.Event(), threading.Event()
+
+    def handler(value: str) -> list[str]:
+        if value == "slow":
+            slow_began.set()
+            assert go_on.wait(60)
+        return [value, value]
+
+    watched = guard(handler, newest=True)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(watched, page("me"), "slow")
+        assert slow_began.wait(60)
+        assert watched(page("another"), "theirs") == ["theirs", "theirs"]
+        assert watched(page("me"), "newer") == ["newer", "newer"]
+        go_on.set()
+        assert slow.result(60) == [gr.skip(), gr.skip()]
+    assert watched(page("me"), "last") == ["last", "last"]
 
 
 def test_kept_results_belong_to_one_browser_and_grow_old():

@@ -9,6 +9,7 @@ import inspect
 import logging
 import typing
 from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -30,13 +31,38 @@ class UserError(Exception):
         self.key, self.values = key, values
 
 
-def guard(fn: Callable[..., Any], *, names: Sequence[str] = ()) -> Callable[..., Any]:
+class _Turns:
+    """Which of a visitor's calls began last."""
+
+    def __init__(self) -> None:
+        self._lock, self._newest = Lock(), dict[str, object]()
+
+    def begin(self, visitor: str) -> object:
+        turn = object()
+        with self._lock:
+            self._newest[visitor] = turn
+        return turn
+
+    def end(self, visitor: str, turn: object) -> bool:
+        """Whether this is still the newest; then nothing is kept of it."""
+        with self._lock:
+            newest = self._newest.get(visitor) is turn
+            if newest:
+                del self._newest[visitor]
+        return newest
+
+
+def guard(
+    fn: Callable[..., Any], *, names: Sequence[str] = (), newest: bool = False
+) -> Callable[..., Any]:
     """Wrap a handler, plain or generator, so that every fault becomes a translated message.
 
     The wrapper asks Gradio for the request, to know the reader's language; a handler that wants
     it too declares a parameter of type gr.Request. `names` are the parameters' names in the API
-    for a handler that takes *values.
+    for a handler that takes *values. newest: of a visitor's calls that overlap only the one that
+    began last may change the page, or a slow answer would undo a newer one; not for generators.
     """
+    turns = _Turns() if newest else None
     hints = typing.get_type_hints(fn)
     own_request = next((name for name, hint in hints.items() if hint is gr.Request), None)
 
@@ -56,13 +82,23 @@ def guard(fn: Callable[..., Any], *, names: Sequence[str] = ()) -> Callable[...,
 
         @functools.wraps(fn)
         def wrapper(request: gr.Request, *values: Any) -> Any:
+            visitor = request.session_hash if turns else None
+            turn = turns.begin(visitor) if turns and visitor else None
             try:
-                return fn(*values, **extra(request))
+                answer = fn(*values, **extra(request))
             except Exception as error:
                 raise translated(error, session_language.get(request)) from None
+            finally:
+                last = turns.end(visitor, turn) if turns and visitor else True
+            return answer if last else _unchanged(answer)
 
     _sign(wrapper, fn, hints, own_request, names)
     return wrapper
+
+
+def _unchanged(answer: Any) -> Any:
+    """As many outputs as the answer has, none of which changes anything."""
+    return [gr.skip()] * len(answer) if isinstance(answer, list | tuple) else gr.skip()
 
 
 def _sign(

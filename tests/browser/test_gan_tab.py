@@ -56,12 +56,12 @@ def pick(page: Page, name: str, value: str) -> None:
 
 
 def test_a_visitor_finds_the_bundled_generators_digits(shared: Page) -> None:
-    expect(pictures(shared, "samples")).to_have_count(64)
+    expect(pictures(shared, "samples")).to_have_count(48)
     expect(shared.locator("#gan-film .column")).to_have_count(1)
 
 
 def test_training_is_watched_scrubbed_and_diagnosed(shared: Page) -> None:
-    expect(pictures(shared, "samples")).to_have_count(64)
+    expect(pictures(shared, "samples")).to_have_count(48)
     before = looks(shared, "samples")
     start_run(shared, "gan")
     wait_ended(shared, "gan")
@@ -223,7 +223,7 @@ def test_an_experiment_opens_the_walk(shared: Page) -> None:
 
 def test_on_a_phone_everything_fits(visit: Visit) -> None:
     page = visit("?tab=gan&which=conditional&steps=100&digit=nonsense", **PHONE)
-    expect(pictures(page, "samples")).to_have_count(64)
+    expect(pictures(page, "samples")).to_have_count(48)
     expect(page.locator("#gan-which input[value=conditional]")).to_be_checked()
     for name in ("train", "hand", "variants", "judge", "play", "break"):
         section(page, "gan", name)
