@@ -140,6 +140,8 @@ def test_ctrl_c_leaves_a_usable_checkpoint(tmp_path: Path) -> None:
     running = subprocess.Popen(
         [sys.executable, "-m", "dlcore", "train", "mlp", "--epochs", "2000", "--out", str(out)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell's background jobs, which these tests may be, do not hear Ctrl-C unless told to.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert running.stdout
     for _ in range(2):  # it has learnt something, and has nine tenths of a long way before it
