@@ -80,7 +80,7 @@ function drawAll(view) {
   all.classList.toggle("single", single);
   keyed(all, maps, (map) => map.key, (map) => {
     const button = node("button", { type: "button", onclick: () => choose(view, map.key) },
-      node("canvas", { "aria-hidden": "true" }), node("span", { class: "name" }), node("span", { class: "scores" }));
+      node("canvas", { "aria-hidden": "true" }), node("span", { class: "name" }), " ", node("span", { class: "scores" }));
     return button;
   }, (button, map) => {
     thumbnail(button.firstChild, map.data, count, limitOf(value, map.data));
@@ -90,7 +90,8 @@ function drawAll(view) {
     button.classList.toggle("muted", muted.has(map.key));
     button.style.gridColumnStart = map.head === 0 && !single ? "1" : "";
     button.setAttribute("aria-pressed", String(map.key === view.chosen));
-    button.setAttribute("aria-label", [nameOf(view, map), button.lastChild.textContent, muted.has(map.key) ? say("muted") : ""].filter(Boolean).join(", "));
+    // What is seen comes first, as it stands there: who speaks to the page says what is seen.
+    button.setAttribute("aria-label", [button.textContent.trim(), map.name ? "" : nameOf(view, map), muted.has(map.key) ? say("muted") : ""].filter(Boolean).join(", "));
   });
 }
 
