@@ -147,7 +147,7 @@ MODELS: dict[str, Pretrained] = {
                     unpacked=18_826_032,
                 ),
             ),
-            prepare="dlcore.efficientnet:convert",
+            prepare="dlcore.efficientnet:convert_lite0",
             ready=9_500_000,
         ),
         Pretrained(
@@ -167,7 +167,7 @@ MODELS: dict[str, Pretrained] = {
                     ),
                 ),
             ),
-            prepare="dlcore.resnet:convert",
+            prepare="dlcore.resnet:convert_resnet50",
             ready=102_500_000,
         ),
         Pretrained(
@@ -186,7 +186,7 @@ MODELS: dict[str, Pretrained] = {
                     ),
                 ),
             ),
-            prepare="dlcore.vgg:convert",
+            prepare="dlcore.vgg:convert_vgg16",
             ready=553_500_000,
         ),
         Pretrained(

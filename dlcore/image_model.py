@@ -1,0 +1,102 @@
+"""What every image network here has in common: stages that see more and more, and a head.
+
+The stages turn a picture into maps: many small ones where the picture was one large one, each map a
+place-by-place answer to a question the network taught itself. Averaged over the places they are a
+description of the picture, its *features*; the head, one dense layer, turns the description into a
+score for each of ImageNet's 1,000 labels. Look at `ImageModel.forward`: that is all there is.
+A new head on the same features is transfer learning; the maps of a stage are what Grad-CAM reads.
+"""
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from dlcore.checkpoint import CheckpointError
+from dlcore.checkpoint import load as load_checkpoint
+from dlcore.preprocess import Recipe
+
+IMAGENET_LABELS = 1000
+
+
+class ImageModel(nn.Module):
+    """A network for pictures: `stages`, then `summarise`, then `head`.
+
+    stages: named parts in their order; each takes the maps before it and gives maps (N, C, h, w).
+    `model.stages.stage3` is one, `dict(model.stages.named_children())` are all.
+    head: the last dense layer, (N, D) -> (N, K); another one may be put in its place.
+    """
+
+    name: ClassVar[str]  # as the store of pretrained models calls it
+    title: ClassVar[str]
+    accuracy: ClassVar[float]  # on ImageNet's 50,000 validation pictures, as published
+    recipe: ClassVar[Recipe]  # how its pictures must be prepared
+    stages: nn.Sequential
+    head: nn.Linear
+
+    def __init__(self, stages: nn.Sequential, head: nn.Linear, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.stages, self.dropout, self.head = stages, nn.Dropout(dropout), head
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images (N, 3, H, W) float, prepared by `recipe` -> logits (N, K)."""
+        return self.head(self.dropout(self.features(images)))
+
+    def features(self, images: Tensor) -> Tensor:
+        """images (N, 3, H, W) -> what the head is given: a description of each, (N, D)."""
+        return self.summarise(self.stages(images))
+
+    def summarise(self, maps: Tensor) -> Tensor:
+        """The last stage's maps (N, C, h, w) -> features (N, D): here each map's mean, D = C."""
+        return maps.mean(dim=(2, 3))
+
+    def stage_maps(self, images: Tensor) -> dict[str, Tensor]:
+        """Every stage's maps (N, C, h, w), by the stage's name, in their order."""
+        maps, x = dict[str, Tensor](), images
+        for name, stage in self.stages.named_children():
+            maps[name] = x = stage(x)
+        return maps
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """The network with the weights in `path`, ready to predict: float32, eval mode, frozen.
+
+        Raises CheckpointError for weights of something else, OSError if it cannot be opened.
+        """
+        checkpoint = load_checkpoint(path, topic=cls.name)
+        with torch.device("meta"):  # weights are about to come: drawing some at random takes time
+            model = cls()
+        model = checkpoint.fill(model.to_empty(device="cpu"))
+        # Keep the channels of a pixel side by side in memory: convolutions run faster.
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model.eval().requires_grad_(False)
+
+    @classmethod
+    def converted(
+        cls, raw_folder: Path, *, half: bool = False
+    ) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Published weights, the one .pth file in `raw_folder`, under our names; and the settings.
+
+        Theirs and ours name the layers differently, and list them in the same order.
+        Raises FileNotFoundError without a file, CheckpointError if it holds something else.
+        """
+        file = next(iter(sorted(raw_folder.rglob("*.pth"))), None)
+        if file is None:
+            raise FileNotFoundError(f"no .pth file in {raw_folder}")
+        try:
+            published = torch.load(file, map_location="cpu", weights_only=True)
+            given = list(published.values())
+            shapes = [tuple(value.shape) for value in given]
+        except (RuntimeError, ValueError, AttributeError, EOFError, UnpicklingError) as error:
+            raise CheckpointError(
+                "wrong_shapes", f"{file.name} holds no weights: {error}"
+            ) from error
+        with torch.device("meta"):
+            wanted = cls().state_dict()
+        if [tuple(value.shape) for value in wanted.values()] != shapes:
+            raise CheckpointError("wrong_shapes", f"{file.name} is not for {cls.title}")
+        if half:
+            given = [value.half() if value.is_floating_point() else value for value in given]
+        return dict(zip(wanted, given, strict=True)), {"labels": IMAGENET_LABELS}
