@@ -59,7 +59,7 @@ class Widget(gr.HTML, metaclass=_Quiet):
             apply_default_css=False,
             js_on_load=(
                 f'import(new URL("{STATIC_URL}/{self.script}.js", document.baseURI)).then((module) '
-                "=> module.mount({ element, props, trigger, watch, server })); "
+                "=> module.mount({ element, props, trigger, watch, server, upload })); "
                 f"/* {listeners} */"
             ),
             texts=[*reversed(texts), f"widgets.{self.script}"],
