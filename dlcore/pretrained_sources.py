@@ -275,9 +275,9 @@ def _pip(source: Wheel, folder: Path, patience_s: float) -> Iterator[Step]:
     shutil.rmtree(inside, ignore_errors=True)
     inside.mkdir()
     words = [
-        sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input",
-        "--no-cache-dir", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "2",
-        "--dest", str(folder), f"{source.project}=={source.version}",
+        sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:",
+        "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar", "off",
+        "--retries", "2", "--dest", str(folder), f"{source.project}=={source.version}",
     ]  # fmt: skip
     variables = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(inside))
     log = folder / "pip.log"

@@ -218,7 +218,7 @@ MODELS: dict[str, Pretrained] = {
                     ),
                 ),
             ),
-            prepare="dlcore.gpt:convert",
+            prepare="dlcore.gpt_published:convert",
             ready=500_000_000,
         ),
         Pretrained(
@@ -257,7 +257,7 @@ MODELS: dict[str, Pretrained] = {
                     ),
                 ),
             ),
-            prepare="dlcore.llama:convert",
+            prepare="dlcore.llama_files:convert",
             ready=270_000_000,
         ),
         Pretrained(
