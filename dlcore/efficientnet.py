@@ -16,7 +16,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcore.image_model import IMAGENET_LABELS, ImageModel
+from dlcore.image_model import ImageModel
 from dlcore.preprocess import Recipe
 
 BUNDLED_LITE0 = Path(__file__).parent.parent / "weights" / "efficientnet_lite0.safetensors"
@@ -30,7 +30,6 @@ _LITE0 = (
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 )
-_FEATURES = 1280
 
 
 class SamePadConv(nn.Conv2d):
@@ -50,10 +49,12 @@ class SamePadConv(nn.Conv2d):
         return F.conv2d(maps, self.weight, stride=stride, groups=self.groups)
 
 
-def _conv(channels_in: int, channels: int, kernel: int = 1, **options: int) -> list[nn.Module]:
+def _conv(
+    channels_in: int, channels: int, kernel: int = 1, *, stride: int = 1, groups: int = 1
+) -> list[nn.Module]:
     """A convolution without bias, and the normalisation that takes its place."""
     return [
-        SamePadConv(channels_in, channels, kernel, bias=False, **options),
+        SamePadConv(channels_in, channels, kernel, stride, groups=groups, bias=False),
         nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01),
     ]
 
@@ -88,18 +89,19 @@ class EfficientNetLite0(ImageModel):
     name, title, accuracy = "efficientnet_lite0", "EfficientNet-Lite0", 0.751
     # Trained with other means than torchvision's networks, and resized with a sharper filter.
     recipe = Recipe(mean=(127 / 255,) * 3, std=(128 / 255,) * 3, resample="bicubic")
+    width, dropped = 1280, 0.2
 
-    def __init__(self, labels: int = IMAGENET_LABELS) -> None:
-        channels = 32
-        stages = OrderedDict(stem=nn.Sequential(*_conv(3, channels, 3, stride=2), nn.ReLU6()))
+    def make_stages(self) -> nn.Sequential:
+        channels, stages = 32, OrderedDict[str, nn.Module]()
+        stages["stem"] = nn.Sequential(*_conv(3, channels, 3, stride=2), nn.ReLU6())
         for number, (wider, kernel, stride, width, blocks) in enumerate(_LITE0, start=1):
             row = []
             for _ in range(blocks):
                 row.append(MBConv(channels, width, wider=wider, kernel=kernel, stride=stride))
                 channels, stride = width, 1  # only the first block of a stage makes maps smaller
             stages[f"stage{number}"] = nn.Sequential(*row)
-        stages["mix"] = nn.Sequential(*_conv(channels, _FEATURES), nn.ReLU6())
-        super().__init__(nn.Sequential(stages), nn.Linear(_FEATURES, labels), dropout=0.2)
+        stages["mix"] = nn.Sequential(*_conv(channels, self.width), nn.ReLU6())
+        return nn.Sequential(stages)
 
 
 def convert_lite0(raw_folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

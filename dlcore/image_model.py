@@ -33,12 +33,23 @@ class ImageModel(nn.Module):
     title: ClassVar[str]
     accuracy: ClassVar[float]  # on ImageNet's 50,000 validation pictures, as published
     recipe: ClassVar[Recipe]  # how its pictures must be prepared
-    stages: nn.Sequential
-    head: nn.Linear
+    width: ClassVar[int]  # D, how many numbers its features are
+    dropped: ClassVar[float] = 0.0  # the share of the features left out of a step in training
 
-    def __init__(self, stages: nn.Sequential, head: nn.Linear, dropout: float = 0.0) -> None:
+    def __init__(self, labels: int = IMAGENET_LABELS) -> None:
         super().__init__()
-        self.stages, self.dropout, self.head = stages, nn.Dropout(dropout), head
+        self.stages = self.make_stages()
+        self.summary = self.make_summary()
+        self.dropout = nn.Dropout(self.dropped)
+        self.head = nn.Linear(self.width, labels)
+
+    def make_stages(self) -> nn.Sequential:
+        """The architecture: named stages with weights drawn at random."""
+        raise NotImplementedError
+
+    def make_summary(self) -> nn.Sequential:
+        """From the last maps (N, C, h, w) to features (N, D): here the mean of each map, D = C."""
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
     def forward(self, images: Tensor) -> Tensor:
         """images (N, 3, H, W) float, prepared by `recipe` -> logits (N, K)."""
@@ -49,8 +60,8 @@ class ImageModel(nn.Module):
         return self.summarise(self.stages(images))
 
     def summarise(self, maps: Tensor) -> Tensor:
-        """The last stage's maps (N, C, h, w) -> features (N, D): here each map's mean, D = C."""
-        return maps.mean(dim=(2, 3))
+        """The last stage's maps (N, C, h, w) -> features (N, D)."""
+        return self.summary(maps)
 
     def stage_maps(self, images: Tensor) -> dict[str, Tensor]:
         """Every stage's maps (N, C, h, w), by the stage's name, in their order."""
