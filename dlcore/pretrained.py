@@ -18,7 +18,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +142,7 @@ def _download(
     model: Pretrained, sources: list[Source], staging: Path, patience_s: float
 ) -> Iterator[Arriving]:
     """From the first source that has it. Returns the folder of its files, and the source."""
-    faults = list[StoreError]()
+    faults = list[tuple[StoreError, Source]]()
     for source in sources:
         own = staging / source.kind
         _make_sure_of_room(model, source, own)
@@ -155,8 +155,9 @@ def _download(
                 shutil.rmtree(own, ignore_errors=True)
             if fault.reason not in _TELLING:
                 raise _told(fault, model, [source]) from fault
-            faults.append(fault)
-    raise _told(max(faults, key=lambda f: _TELLING.index(f.reason)), model, sources) from faults[0]
+            faults.append((fault, source))
+    worst, _ = max(faults, key=lambda pair: _TELLING.index(pair[0].reason))
+    raise _told(worst, model, [s for f, s in faults if f.reason == worst.reason]) from worst
 
 
 def _make_sure_of_room(model: Pretrained, source: Source, own: Path) -> None:
@@ -170,15 +171,15 @@ def _make_sure_of_room(model: Pretrained, source: Source, own: Path) -> None:
 
 def _convert(model: Pretrained, raw: Path, source: Source) -> None:
     module, _, function = model.prepare.partition(":")
-    prepare: Callable[[Path], tuple[dict[str, Tensor], dict[str, Any]]]
-    prepare = getattr(importlib.import_module(module), function)
-    tensors, config = prepare(raw)
     try:
+        prepare = getattr(importlib.import_module(module), function)
+        tensors, config = prepare(raw)
         _save(model, tensors, config, source)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        fault = StoreError("no_space", str(error), wanted=model.ready, free=0)
+    except Exception as error:
+        # What safetensors says of a full disk is no OSError; it names the number all the same.
+        full = getattr(error, "errno", 0) == errno.ENOSPC or "os error 28" in str(error)
+        fault = StoreError("no_space" if full else "convert", f"{type(error).__name__}: {error}",
+                           wanted=model.ready, free=0)  # fmt: skip
         raise _told(fault, model, [source]) from error
 
 

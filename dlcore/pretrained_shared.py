@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -53,16 +54,18 @@ class _Fetch:
         threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True).start()
 
     def _listen(self, said: IO[bytes]) -> None:
-        fault: StoreError | None = StoreError("convert", "the fetching process ended by itself")
-        for line in said:
-            news = json.loads(line)
-            if "stage" in news:
-                with self.changed:
-                    self.latest = Arriving(**news)
-                    self.changed.notify_all()
-            else:
-                fault = pickle.loads(base64.b64decode(news["fault"])) if news["fault"] else None
+        fault: StoreError | None = StoreError("died", "the fetching process ended by itself")
+        with said:
+            for line in said:
+                news = json.loads(line)
+                if "stage" in news:
+                    with self.changed:
+                        self.latest = Arriving(**news)
+                        self.changed.notify_all()
+                else:
+                    fault = pickle.loads(base64.b64decode(news["fault"])) if news["fault"] else None
         self._process.wait()
+        self.stop()
         with self.changed:
             self.ended, self.fault = True, fault
             self.changed.notify_all()
@@ -105,11 +108,12 @@ class Watching(Iterator[Arriving]):
             over = self._left or fetch.ended
         if not over:
             return self._told
-        fault = None if self._left else fetch.fault
+        left = self._left
         self.close()
         self._fetch = None
-        if fault:
-            raise fault
+        # Whatever broke, another process may have brought it meanwhile.
+        if fetch.fault and not left and pretrained.find(self.name) is None:
+            raise fetch.fault
         raise StopIteration
 
     def _news(self) -> bool:
@@ -154,6 +158,8 @@ def main() -> None:
         for event in pretrained.fetch(model.name):
             _say(vars(event))
     except StoreError as error:
+        if error.reason == "convert":
+            traceback.print_exc()  # into the app's log: it is a fault of ours
         fault = base64.b64encode(pickle.dumps(error)).decode()
     except KeyboardInterrupt:
         return

