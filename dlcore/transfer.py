@@ -1,0 +1,438 @@
+"""Transfer learning: a network that has seen a million pictures learns yours from ten.
+
+The early layers of an image network find edges and textures, the later ones parts of things, and
+most of that serves any picture (Yosinski et al., "How transferable are features in deep neural
+networks?", 2014). So take a network trained on ImageNet, the *base*, put a new head in the place
+of its thousand labels, and learn: only the head (the base is *frozen*), or the base's last stages
+as well, gently (*tuned*); or, to see what the base is worth, the same network from random weights
+(*scratch*). Look at `build`, where the order of two lines in `Transfer` matters, and at `train`:
+what a frozen base says of a picture never changes, so it is asked once, and an epoch of the head
+then takes a millisecond.
+"""
+
+import copy
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dlcore.cache import cache_dir
+from dlcore.efficientnet import BUNDLED_LITE0, EfficientNetLite0
+from dlcore.faults import Fault
+from dlcore.image_model import ImageModel
+from dlcore.progress import Progress
+from dlcore.settings import Settings, setting
+from dlcore.supervised import fit
+from dlcore.transfer_pictures import (
+    Classes,
+    Pictures,
+    digit_pictures,
+    own_pictures,
+    texture_pictures,
+)
+from dlcore.vgg import VGG16
+
+WAYS = ("frozen", "tuned", "scratch")
+NETWORKS: dict[str, type[ImageModel]] = {one.name: one for one in (EfficientNetLite0, VGG16)}
+SIZES = (96, 128, 160, 224)
+AT_ONCE = 32  # pictures that go through the base together
+MOST_TRAINED = 40_000_000  # numbers to train; beyond that neither memory nor patience suffice here
+_TIMES_TOLD = 12  # how often a training of the base is tested, at most
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """How to learn. The defaults: ten crops a class, a frozen base, a second."""
+
+    way: str = setting("frozen", choices=WAYS)
+    data: str = setting("textures", choices=("textures", "digits", "own"))
+    per_class: int = setting(10, low=1, high=100)  # pictures to learn from; own classes use all
+    epochs: int = setting(30, low=1, high=2000)
+    depth: int = setting(3, low=1, high=9)  # tuned: so many of the base's last stages learn, too
+    cut: int = setting(0, low=0, high=8)  # so many of the base's last stages are left away
+    lr: float = setting(3e-3, low=1e-5, high=0.3)  # of the head, which begins at random
+    # Of a pretrained stage: it is nearly right already, and a large step would destroy that.
+    base_lr: float = setting(1e-4, low=1e-6, high=0.1)
+    scratch_lr: float = setting(3e-3, low=1e-5, high=0.1)  # of a base that begins at random
+    batch_size: int = setting(16, low=2, high=128)
+    # Pixels of a side. The base learnt with 224; with 96 it takes a fifth of the time.
+    size: int = setting(96, choices=SIZES)
+    base: str = setting("efficientnet_lite0", choices=tuple(NETWORKS))
+    seed: int = setting(0, low=0, high=2**31 - 1)
+
+
+# The tutorial's base and its `classifier[6]`. It never trains; these are usual settings for it.
+TUTORIAL = Config(base="vgg16", lr=1e-3, size=224, epochs=10)
+
+
+class TransferError(Fault):
+    """Settings that do not go together, or a base that is not here. key: "transfer.errors.…"."""
+
+    def __init__(self, key: str, message: str, **values: object) -> None:
+        super().__init__(f"transfer.errors.{key}", message, **values)
+
+
+class Transfer(nn.Module):
+    """A base without its own head, and a new head for other classes.
+
+    trained: names of the base's stages that learn, too. The others, and all that is in the base
+    besides, stay as they are: no gradient, and batch normalisation keeps its old statistics.
+    """
+
+    def __init__(
+        self, base: ImageModel, classes: int, *, cut: int = 0, trained: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__()
+        names = [name for name, _ in base.stages.named_children()]
+        if cut >= len(names):
+            message = f"{base.title} has {len(names)} stages: at least one must stay"
+            raise TransferError("cut", message, title=base.title, stages=len(names))
+        kept = {name: base.stages.get_submodule(name) for name in names[: len(names) - cut]}
+        self.stages = nn.Sequential(OrderedDict(kept))
+        # What the last stage has found is averaged over all places, or what the base does instead.
+        average = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.summary = average if cut else base.summary
+        self.recipe, self.trained = base.recipe, trained
+        self.stages.requires_grad_(False)
+        self.summary.requires_grad_(False)
+        for name in trained:
+            self.stages.get_submodule(name).requires_grad_(True)
+        self.stages.eval()
+        width = base.width if not cut else self._averaged_width()
+        # Only now: whoever freezes after this line freezes the head, too, and nothing is learnt.
+        self.head = nn.Linear(width, classes)
+
+    @torch.no_grad()
+    def _averaged_width(self) -> int:
+        """How many maps the last kept stage has."""
+        return self.stages(torch.zeros(1, 3, 32, 32)).shape[1]
+
+    def train(self, mode: bool = True) -> "Transfer":
+        """Training mode for what learns; the rest never drops out or changes its statistics."""
+        super().train(False)
+        self.training = mode
+        self.head.train(mode)
+        for name in self.trained:
+            self.stages.get_submodule(name).train(mode and len(self.trained) == len(self.stages))
+        return self
+
+    def features(self, images: Tensor) -> Tensor:
+        """images uint8 (N, 3, S, S) -> what the head is given, float32 (N, D)."""
+        return self.summary(self.stages(self.prepare(images)))
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Pixels as the base learnt with: uint8 (N, 3, S, S) -> float32 (N, 3, S, S)."""
+        ready = self.recipe.normalise(images.float().div(255))
+        return ready.contiguous(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images uint8 (N, 3, S, S) -> logits (N, classes)."""
+        return self.head(self.features(images))
+
+
+def base_file(name: str) -> Path:
+    """Where a base's weights lie, or would lie if somebody had fetched them."""
+    bundled = name == EfficientNetLite0.name
+    return BUNDLED_LITE0 if bundled else cache_dir() / "models" / f"{name}.safetensors"
+
+
+@lru_cache(maxsize=2)
+def pretrained_base(name: str, file: str = "") -> ImageModel:
+    """A base with ImageNet's weights, shared by everyone in the process: never train it.
+
+    file: where its weights lie, if elsewhere than usual. Raises TransferError.
+    """
+    path = Path(file) if file else base_file(name)
+    try:
+        return NETWORKS[name].read(path)
+    except OSError as error:
+        title = NETWORKS[name].title
+        message = f"{title} is not here: python -m dlcore weights get {name}"
+        raise TransferError("no_base", message, title=title, name=name) from error
+
+
+def build(config: Config, classes: int, *, weights: str = "") -> Transfer:
+    """A base and a new head for so many classes; the seed decides all that begins at random.
+
+    weights: the base's file, if elsewhere than usual. Raises TransferError.
+    """
+    torch.manual_seed(config.seed)
+    if config.way == "scratch":
+        base = random_base(config.base)
+        names = tuple(name for name, _ in base.stages.named_children())
+        kept = names[: len(names) - config.cut] if config.cut < len(names) else names
+        return Transfer(base, classes, cut=config.cut, trained=kept)
+    base = pretrained_base(config.base, weights)
+    if config.way == "frozen":
+        return Transfer(base, classes, cut=config.cut)
+    base = copy.deepcopy(base)  # others use it, too
+    names = tuple(name for name, _ in base.stages.named_children())
+    kept = names[: max(1, len(names) - config.cut)]
+    return Transfer(base, classes, cut=config.cut, trained=kept[-config.depth :])
+
+
+def random_base(name: str) -> ImageModel:
+    """A base that has seen nothing yet. Raises TransferError where it is too large to train."""
+    with torch.device("meta"):
+        count = sum(p.numel() for p in NETWORKS[name]().parameters())
+    if count > MOST_TRAINED:
+        title = NETWORKS[name].title
+        message = f"{title} has {count:,} numbers: too many to train from scratch here"
+        raise TransferError("too_large", message, title=title, millions=round(count / 1e6))
+    base = NETWORKS[name](1)
+    for part in base.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = 0.1  # a short training must find its statistics soon
+    return base.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def pictures_of(config: Config, own: Classes | None = None) -> Pictures:
+    """The pictures to learn from and to test on. Raises PicturesError."""
+    if config.data == "own":
+        return own_pictures(own or {}, config.size)
+    make = texture_pictures if config.data == "textures" else digit_pictures
+    return make(config.per_class, config.size, config.seed)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a frozen base says of pictures, so that it is never asked twice.
+
+    of: base, stages left away and size; known: a picture's digest -> its features, float32 (D,).
+    """
+
+    of: tuple[str, int, int]
+    known: dict[bytes, np.ndarray]
+
+    @classmethod
+    def begun(cls, config: Config, before: "Features | None" = None) -> "Features":
+        """Nothing yet, or what an earlier run knows if it had the same base."""
+        of = (config.base, config.cut, config.size)
+        return cls(of, dict(before.known) if before and before.of == of else {})
+
+    def ask(self, model: Transfer, images: Tensor) -> Iterator[float]:
+        """Let the base read those of the images (N, 3, S, S) it does not know; yields how much is
+        done, as a share, once at least."""
+        wanted = {key: at for at, key in enumerate(digests(images)) if key not in self.known}
+        places = torch.tensor(list(wanted.values()), dtype=torch.int64)
+        for part in places.split(AT_ONCE):
+            with torch.no_grad():
+                rows = model.eval().features(images[part]).numpy()  # (n, D)
+            for at, row in zip(part.tolist(), rows, strict=True):
+                self.known[digest(images[at])] = row.copy()
+            yield (part[-1].item() + 1) / len(images) if len(part) else 1.0
+
+    def rows(self, images: Tensor) -> Tensor:
+        """What was said of images that were read: (N, D)."""
+        return torch.from_numpy(np.stack([self.known[key] for key in digests(images)]))
+
+
+def digests(images: Tensor) -> list[bytes]:
+    """What tells each picture (3, S, S) from all others."""
+    return [digest(image) for image in images]
+
+
+def digest(image: Tensor) -> bytes:
+    return hashlib.blake2b(image.contiguous().numpy().tobytes(), digest_size=16).digest()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's answers to the M held-out pictures."""
+
+    accuracy: float
+    loss: float
+    confusion: np.ndarray  # (C, C) int64: row the true class, column the answer
+    answers: np.ndarray  # (M,) int64
+    sure: np.ndarray  # (M,) float32, the probability of the answer
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The network after a step. seconds: of learning so far, without testing.
+
+    state: what has changed of the network (`restore` makes the rest), or None.
+    drift: stage -> how far its weights have come, as a share of their length at first.
+    features: what the frozen base said, with the last step of a frozen way.
+    """
+
+    step: int
+    seconds: float
+    state: dict[str, np.ndarray] | None = None
+    evaluation: Evaluation | None = None
+    drift: Mapping[str, float] | None = None
+    features: Features | None = None
+
+
+def train(
+    model: Transfer, pictures: Pictures, config: Config, known: Features | None = None
+) -> Iterator[Progress]:
+    """Teach `model` in place; stop asking at any step and it is as good as it got so far.
+
+    known: features from an earlier run, to ask the base less. Metrics: loss and accuracy of each
+    batch; test_loss, test_accuracy when the held-out pictures were tried, which a frozen base
+    allows after every epoch; share_read while the base reads the pictures.
+    """
+    images, labels = pictures.part(held=False)
+    test_images, test_labels = pictures.part(held=True)
+    begun, spent, features = time.perf_counter(), 0.0, None
+    network: nn.Module = model
+    inputs, test_inputs = images, test_images
+    epochs, batches = config.epochs, -(-len(labels) // config.batch_size)
+    if config.way == "frozen":
+        features = Features.begun(config, known)
+        for held in (False, True):
+            for share in features.ask(model, pictures.part(held=held)[0]):
+                yield Progress(0, epochs * batches, {"share_read": share})
+            spent = spent or time.perf_counter() - begun
+        rows = (features.rows(pictures.part(held=held)[0]) for held in (False, True))
+        (inputs, test_inputs), network = rows, model.head  # (N, D), (M, D)
+    first = weights_of(model)
+    told = times_told(epochs, config.way)
+    testing, epoch = 0.0, 0
+
+    def after_epoch() -> tuple[dict[str, float], Snapshot | None]:
+        nonlocal testing, epoch
+        epoch += 1
+        if epoch not in told:
+            return {}, None
+        began = time.perf_counter()
+        result = judge(scores(network, test_inputs), test_labels)
+        last = epoch == epochs
+        snapshot = Snapshot(
+            epoch * batches,
+            0.0,
+            state=changed(model),
+            evaluation=result,
+            drift=drift(model, first),
+            features=features if last else None,
+        )
+        testing += time.perf_counter() - began
+        return {"test_loss": result.loss, "test_accuracy": result.accuracy}, snapshot
+
+    steps = fit(
+        network,
+        inputs=inputs,
+        labels=labels,
+        prepare=lambda batch: batch,
+        loss_function=nn.CrossEntropyLoss(),
+        optimizer=optimizer_for(model, config),
+        epochs=epochs,
+        batch_size=config.batch_size,
+        rng=torch.Generator().manual_seed(config.seed),
+        after_epoch=after_epoch,
+    )
+    while True:  # timed so that what happens between two steps, elsewhere, does not count
+        began, tested = time.perf_counter(), testing
+        event = next(steps, None)
+        if event is None:
+            return
+        spent += time.perf_counter() - began - (testing - tested)
+        snapshot = event.snapshot and replace(event.snapshot, seconds=spent)
+        yield Progress(event.step, event.total, event.metrics, snapshot)
+
+
+def times_told(epochs: int, way: str) -> set[int]:
+    """After which epochs the held-out pictures are tried: each costs the base a second or two."""
+    if way == "frozen":
+        return set(range(1, epochs + 1))
+    return {round(epochs ** (n / (_TIMES_TOLD - 1))) for n in range(_TIMES_TOLD)} | {epochs}
+
+
+def optimizer_for(model: Transfer, config: Config) -> torch.optim.Optimizer:
+    """Adam, with a rate of its own for the head and for the stages that learn."""
+    stages = [p for p in model.stages.parameters() if p.requires_grad]
+    rate = config.scratch_lr if config.way == "scratch" else config.base_lr
+    groups = [{"params": list(model.head.parameters()), "lr": config.lr}]
+    if stages:
+        groups.append({"params": stages, "lr": rate})
+    return torch.optim.Adam(groups, fused=True)
+
+
+@torch.no_grad()
+def scores(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Logits (N, C) for all inputs, AT_ONCE at a time; the network is left in eval mode."""
+    network.eval()
+    return torch.cat([network(part) for part in inputs.split(AT_ONCE)])
+
+
+def judge(logits: Tensor, labels: Tensor) -> Evaluation:
+    """What answers (N, C) are worth, given the true labels (N,)."""
+    sure, answers = logits.softmax(dim=-1).max(dim=-1)
+    count = logits.shape[1]
+    confusion = torch.bincount(labels * count + answers, minlength=count**2)
+    return Evaluation(
+        accuracy=(answers == labels).double().mean().item(),
+        loss=nn.functional.cross_entropy(logits, labels).item(),
+        confusion=confusion.view(count, count).numpy(),
+        answers=answers.numpy(),
+        sure=sure.numpy(),
+    )
+
+
+def weights_of(model: Transfer) -> dict[str, list[Tensor]]:
+    """The weights of every stage and of the head, copied where they can change."""
+    parts = {**dict(model.stages.named_children()), "head": model.head}
+    return {
+        name: [p.detach().clone() if p.requires_grad else p for p in part.parameters()]
+        for name, part in parts.items()
+    }
+
+
+@torch.no_grad()
+def drift(model: Transfer, first: Mapping[str, list[Tensor]]) -> dict[str, float]:
+    """|w - w0| / |w0| of every stage: how far its weights have come since `first`."""
+    shares = {}
+    for name, now in weights_of(model).items():
+        moved = sum((a - b).square().sum().item() for a, b in zip(now, first[name], strict=True))
+        length = sum(b.square().sum().item() for b in first[name])
+        shares[name] = (moved / max(length, 1e-12)) ** 0.5
+    return shares
+
+
+def changed(model: Transfer) -> dict[str, np.ndarray]:
+    """All that training may have changed: the head, and the stages that learn, statistics too."""
+    parts = ["head", *(f"stages.{name}" for name in model.trained)]
+    return {
+        name: value.detach().cpu().numpy().copy()
+        for name, value in model.state_dict().items()
+        if name.startswith(tuple(f"{part}." for part in parts))
+    }
+
+
+def restore(
+    state: Mapping[str, np.ndarray | Tensor], config: Config, *, weights: str = ""
+) -> Transfer:
+    """The network that `changed` came from, ready to predict. Raises TransferError."""
+    classes = state["head.bias"].shape[0]
+    model = build(config, classes, weights=weights)
+    new = {name: torch.as_tensor(value) for name, value in state.items()}
+    model.load_state_dict({**model.state_dict(), **new})
+    return model.eval().requires_grad_(False)
+
+
+def job(
+    config: Config,
+    own: Classes | None = None,
+    known: Features | None = None,
+    weights: str = "",
+) -> Iterator[Progress]:
+    """Open the pictures, build, train: what a worker runs when *Train* is pressed.
+
+    own: one's own classes, for data="own".
+    """
+    pictures = pictures_of(config, own)
+    model = build(config, len(pictures.names), weights=weights)
+    yield from train(model, pictures, config, known)
+
+
+def predict(model: Transfer, images: Tensor) -> Tensor:
+    """images uint8 (N, 3, S, S) -> probabilities (N, C)."""
+    return scores(model, images).softmax(dim=-1)
