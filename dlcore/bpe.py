@@ -16,12 +16,12 @@ import re
 import sys
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Protocol
 
-SPLITS = ("gpt2", "words")
+SPLITS = ("gpt2", "digits", "words")
 _MOST_CHUNKS = 20_000  # different ones that merges are learnt in: a text of nonsense has more
 _LONGEST = 20  # characters of a chunk, at most, that merges are learnt in
 _SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # Unicode's White_Space
@@ -93,26 +93,33 @@ class BPE:
 
     merges: for each further token the two that it joins, the first learnt first.
     split: how a text is cut into chunks, over whose borders nothing is joined; see `chunks`.
-    order: which byte the number n < 256 stands for; GPT-2 has an order of its own.
-    special: tokens after all others that stand for no text, such as GPT-2's "<|endoftext|>".
+    order: which byte the number n < 256 stands for; GPT-2 has an order of its own. A byte that is
+    missing there is left out of every text: SmolLM2 knows none that no letter it met is made of.
+    special: tokens that stand for no text, such as "<|endoftext|>". No text is ever read as one.
+    special_first: they have the numbers before all others, not after them.
     """
 
     merges: tuple[tuple[int, int], ...]
     split: str = "words"
     order: bytes = bytes(range(256))
     special: tuple[str, ...] = ()
+    special_first: bool = False
     tokens: tuple[bytes, ...] = field(init=False, repr=False, compare=False)
     _made: dict[tuple[int, int], int] = field(init=False, repr=False, compare=False)
     _number: dict[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        tokens = [bytes([b]) for b in self.order]
+        special = [name.encode() for name in self.special]
+        tokens = [*special] if self.special_first else []
+        number = {b: n for n, b in enumerate(self.order, len(tokens))}
+        tokens += [bytes([b]) for b in self.order]
+        made = {pair: n for n, pair in enumerate(self.merges, len(tokens))}
         for a, b in self.merges:
             tokens.append(tokens[a] + tokens[b])
-        tokens += [name.encode() for name in self.special]
+        tokens += [] if self.special_first else special
         object.__setattr__(self, "tokens", tuple(tokens))
-        object.__setattr__(self, "_made", {pair: 256 + n for n, pair in enumerate(self.merges)})
-        object.__setattr__(self, "_number", {b: n for n, b in enumerate(self.order)})
+        object.__setattr__(self, "_made", made)
+        object.__setattr__(self, "_number", number)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -124,9 +131,15 @@ class BPE:
         for chunk in chunks(text, self.split):
             if chunk not in known:
                 data = chunk.encode("utf-8", "replace")  # half of a pair of surrogates is no text
-                known[chunk] = _join([self._number[b] for b in data], self._made)
+                numbers = [self._number[b] for b in data if b in self._number]
+                known[chunk] = _join(numbers, self._made)
             ids += known[chunk]
         return ids
+
+    def special_number(self, name: str) -> int:
+        """Raises ValueError where there is none of that name."""
+        before = 0 if self.special_first else len(self) - len(self.special)
+        return before + self.special.index(name)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of tokens. Bytes that make no character are shown as �."""
@@ -147,6 +160,7 @@ class BPE:
                 "merges": self.merges,
                 "order": list(self.order),
                 "special": self.special,
+                "special_first": self.special_first,
             }
         ).encode()
 
@@ -158,6 +172,7 @@ def chunks(text: str, split: str) -> list[str]:
     """Cut a text so that `"".join` gives it back.
 
     "gpt2": as GPT-2 does: words with the space before them, numbers, runs of marks, spaces.
+    "digits": the same, but each digit alone, as SmolLM2 does.
     "words": the same without English's 's and 't, and nothing longer than 20 characters.
     """
     return _pattern(split).findall(text)
@@ -168,9 +183,11 @@ def _pattern(split: str) -> re.Pattern[str]:
     numbers = _numbers()
     letter, number = rf"[^\W_{numbers}]", f"[{numbers}]"
     mark = rf"(?:[^\w{_SPACE}]|_)"
-    if split == "gpt2":
+    if split != "words":
+        # A digit ends what came before it: all spaces there are one chunk.
+        numbers = f" ?{number}+" if split == "gpt2" else f"{number}|[{_SPACE}]+(?={number})"
         return re.compile(
-            rf"'s|'t|'re|'ve|'m|'ll|'d| ?{letter}+| ?{number}+| ?{mark}+"
+            rf"'s|'t|'re|'ve|'m|'ll|'d| ?{letter}+|{numbers}| ?{mark}+"
             rf"|[{_SPACE}]+(?![^{_SPACE}])|[{_SPACE}]+"
         )
     return re.compile(rf" ?{letter}{{1,{_LONGEST}}}| ?{number}{{1,3}}| ?{mark}{{1,8}}|[{_SPACE}]")
@@ -281,30 +298,38 @@ def _replace(word: list[int], pair: tuple[int, int], new: int) -> list[int]:
     return made
 
 
-# --- GPT-2's own ---------------------------------------------------------------------------------
+# --- Published ones -------------------------------------------------------------------------------
+
+
+def from_published(numbers: Mapping[str, int], merges: Sequence[str], split: str) -> BPE:
+    """A tokenizer as others publish it: each token's number, and "a b" for each merge.
+
+    There a byte is written as a letter that can be seen: "Ġ" for a space. Raises KeyError or
+    ValueError where the two do not belong together.
+    """
+    letters = _visible_bytes()
+    order = sorted((b for b in range(256) if letters[b] in numbers),
+                   key=lambda b: numbers[letters[b]])  # fmt: skip
+    pairs = [(a, b) for a, b in (merge.split(" ") for merge in merges)]
+    plain = [letters[b] for b in order] + [a + b for a, b in pairs]
+    names = sorted(numbers.keys() - set(plain), key=lambda name: numbers[name])
+    first = bool(names) and numbers[names[0]] < numbers[plain[0]]
+    expected = [*names, *plain] if first else [*plain, *names]
+    if [numbers[token] for token in expected] != list(range(len(numbers))):
+        raise ValueError("the tokens are not numbered in the order of the merges")
+    ids = tuple((numbers[a], numbers[b]) for a, b in pairs)
+    return BPE(ids, split, bytes(order), tuple(names), first)
 
 
 def from_gpt2_files(vocabulary: str, merges: str) -> BPE:
-    """GPT-2's tokenizer from its published vocab.json (encoder.json) and merges.txt (vocab.bpe).
-
-    There a byte is written as a letter that can be seen: "Ġ" for a space.
-    """
-    numbers: dict[str, int] = json.loads(vocabulary)
-    letters = _visible_bytes()
-    order = bytes(sorted(range(256), key=lambda b: numbers[letters[b]]))
-    pairs = [line.split(" ") for line in merges.splitlines() if line and line[:8] != "#version"]
-    ids = tuple((numbers[a], numbers[b]) for a, b in pairs)
-    known = 256 + len(ids)
-    special = [name for name, n in sorted(numbers.items(), key=lambda item: item[1]) if n >= known]
-    bpe = BPE(ids, "gpt2", order, tuple(special))
-    if len(bpe) != len(numbers):
-        raise ValueError(f"{len(numbers)} tokens in the vocabulary, {len(bpe)} by the merges")
-    return bpe
+    """GPT-2's tokenizer from its published vocab.json (encoder.json) and merges.txt (vocab.bpe)."""
+    lines = [line for line in merges.splitlines() if line and line[:8] != "#version"]
+    return from_published(json.loads(vocabulary), lines, "gpt2")
 
 
 @lru_cache(maxsize=1)
 def _visible_bytes() -> list[str]:
-    """The letter that GPT-2's files write for each byte."""
+    """The letter that GPT-2's files, and others' after them, write for each byte."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = iter(range(256, 512))
     return [chr(b) if b in plain else chr(next(rest)) for b in range(256)]

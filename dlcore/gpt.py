@@ -11,7 +11,7 @@ same text anew for each token, and at `train`, where the whole of its schooling 
 import math
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dlcore.checkpoint import load as load_checkpoint
+from dlcore.decoder import Cache, Output, Writer
 from dlcore.descent import SCHEDULES, rate_at
 from dlcore.gpt_tasks import Example, Task, make_task
 from dlcore.progress import Progress
 from dlcore.settings import Settings, setting
 from dlcore.threads import one_thread
-from dlcore.tokenizers import Tokenizer, tokenizer_from_bytes
+from dlcore.tokenizers import tokenizer_from_bytes
 
 BUNDLED = Path(__file__).parent.parent / "weights" / "kieu.safetensors"
 
@@ -71,37 +72,6 @@ class Shape:
     heads: int
     width: int
     dropout: float = 0.0
-
-
-@dataclass(frozen=True)
-class Output:
-    """logits (B, T, V): for each token the next one's; softmax makes probabilities of them.
-
-    attention: (layers, B, heads, T, S) if it was asked for: how much of what token T takes in
-    comes from token S. Rows sum to 1.
-    """
-
-    logits: Tensor
-    attention: Tensor | None = None
-
-
-class Cache:
-    """The keys and values of all tokens read so far: a new token needs only its own computed.
-
-    Nothing that a token has become depends on those after it, so nothing of it ever changes.
-    """
-
-    def __init__(self, shape: Shape, batch: int = 1) -> None:
-        size = (shape.layers, batch, shape.heads, shape.context, shape.width // shape.heads)
-        self.keys, self.values = torch.empty(size), torch.empty(size)
-        self.length = 0
-
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Keep those of new tokens, each (B, nh, T, hs) -> those of all, (B, nh, S, hs)."""
-        end = self.length + keys.shape[2]
-        self.keys[layer, :, :, self.length : end] = keys
-        self.values[layer, :, :, self.length : end] = values
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
 
 class Attention(nn.Module):
@@ -186,6 +156,16 @@ class GPT(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(weight)
 
+    def cache(self, batch: int = 1) -> Cache:
+        shape = self.shape
+        return Cache(
+            layers=shape.layers,
+            batch=batch,
+            heads=shape.heads,
+            context=shape.context,
+            width=shape.width // shape.heads,
+        )
+
     def forward(
         self,
         ids: Tensor,
@@ -213,55 +193,6 @@ class GPT(nn.Module):
             cache.length = end
         logits = self.norm(x) @ self.token.weight.T  # (B, T, V)
         return Output(logits, torch.stack(kept) if kept else None)
-
-
-_GPT2_NAMES = {
-    "wte.": "token.", "wpe.": "position.", "ln_f.": "norm.", "h.": "blocks.",
-    ".ln_1.": ".norm_1.", ".ln_2.": ".norm_2.",
-    ".attn.c_attn.": ".attention.qkv.", ".attn.c_proj.": ".attention.out.",
-    ".mlp.c_fc.": ".up.", ".mlp.c_proj.": ".down.",
-}  # fmt: skip
-
-
-def from_gpt2(state: Mapping[str, Tensor], heads: int = 0) -> GPT:
-    """GPT-2 from its published weights, of any size; float32, ready to use.
-
-    heads: how many, if not one for every 64 numbers of the width, as all four published ones have.
-    Raises KeyError or RuntimeError for weights of something else.
-    """
-    named = dict[str, Tensor]()
-    for name, value in state.items():
-        name = name.removeprefix("transformer.")
-        if name.endswith((".attn.bias", ".attn.masked_bias")) or name == "lm_head.weight":
-            continue  # masks, and the tied embedding once more
-        if ".c_" in name and name.endswith("weight"):
-            value = value.T  # stored as (inputs, outputs)
-        for theirs, ours in _GPT2_NAMES.items():
-            if theirs[0] == "." or name.startswith(theirs):
-                name = name.replace(theirs, ours, 1)
-        named[name] = value.float().contiguous()
-    vocabulary, width = named["token.weight"].shape
-    layers = sum(name.endswith(".norm_1.bias") for name in named)
-    shape = Shape(vocabulary, len(named["position.weight"]), layers, heads or width // 64, width)
-    model = GPT(shape)
-    model.load_state_dict(named)
-    return model.eval().requires_grad_(False)
-
-
-@dataclass(frozen=True)
-class Writer:
-    """A GPT and the tokenizer that belongs to it.
-
-    lead: tokens before every text that it is given, which thus never is empty. lines: a text that
-    grows longer than the context is cut at every n-th line; 0: anywhere. known: fingerprints of the
-    lines that it has read, int64, sorted; see `dlcore.gpt_tasks.copied`.
-    """
-
-    model: GPT
-    tokenizer: Tokenizer
-    lead: tuple[int, ...] = ()
-    lines: int = 0
-    known: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)

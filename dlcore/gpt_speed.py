@@ -11,10 +11,11 @@ from time import perf_counter
 
 import torch
 
-from dlcore.gpt import Cache, Writer
+from dlcore.decoder import Cache, Writer
 from dlcore.gpt_writing import encode_prompt
 
 EVERY = 4  # tokens that either run writes before it is the other's turn
+MOST = 256  # by then the difference is plain
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,19 @@ class Lap:
     same: bool
 
 
-def laps(writer: Writer, prompt: str, *, every: int = EVERY) -> Iterator[Lap]:
+def laps(writer: Writer, prompt: str, *, every: int = EVERY, most: int = MOST) -> Iterator[Lap]:
     """Write on until the context is full, `every` tokens in turn with a cache and without.
 
-    The prompt's end is read, at most half of the context; with the cache that is part of the first
-    lap. Raises ValueError for a prompt without a token.
+    most: stop at that length where the context is longer. The prompt's end is read, at most half of
+    that; with the cache that is part of the first lap. Raises ValueError for a prompt without a
+    token.
     """
-    context = writer.model.shape.context
+    context = min(writer.model.shape.context, most)
     begun = encode_prompt(writer, prompt)[-max(1, context // 2) :]
     if not begun:
         raise ValueError("a model needs at least one token to go on from")
     texts = [list(begun), list(begun)]
-    cache = Cache(writer.model.shape)
+    cache = writer.model.cache()
     while len(texts[0]) < context:
         count = min(every, context - len(texts[0]))
         seconds = [

@@ -17,7 +17,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from dlcore.gpt import Cache, Writer
+from dlcore.decoder import Writer
 from dlcore.settings import Settings, setting
 from dlcore.tokenizers import Speller, Tokenizer
 
@@ -84,7 +84,8 @@ def generate(
     forced: Sequence[int] = (),
     use_cache: bool = True,
 ) -> Generator[Token, None, None]:
-    """Go on from `prompt`, token by token; stop by closing.
+    """Go on from `prompt`, token by token, to its length or to a token that ends a text (which is
+    the last that comes); stop by closing.
 
     forced: tokens that come first whatever their probability: a branch of an earlier text. They
     count as new ones, so that `length` is always the number of tokens that come. The seed draws one
@@ -102,17 +103,20 @@ def generate(
         new = forced[place] if is_forced else draw(found[-1], luck[place], decoding.greedy)
         ids.append(new)
         yield _token(writer.tokenizer, new, found, speller, is_forced)
+        if new in writer.stops:
+            return
 
 
 def encode_prompt(writer: Writer, prompt: str) -> list[int]:
     """A prompt's tokens, of composed letters (NFC), as the texts are that models learn from."""
-    return [*writer.lead, *writer.tokenizer.encode(unicodedata.normalize("NFC", prompt))]
+    ids = writer.tokenizer.encode(unicodedata.normalize("NFC", prompt))
+    return [*writer.lead, *ids, *writer.tail]
 
 
 def write(writer: Writer, prompt: str, decoding: Decoding) -> str:
     """The new text alone, whole."""
-    tokens = generate(writer, prompt, decoding)
-    return writer.tokenizer.decode([token.id for token in tokens])
+    ids = [token.id for token in generate(writer, prompt, decoding)]
+    return writer.tokenizer.decode([i for i in ids if i not in writer.stops])
 
 
 def stages(logits: Tensor, ids: Sequence[int], decoding: Decoding) -> Tensor:
@@ -160,7 +164,7 @@ class _Eye:
     def __init__(self, writer: Writer, use_cache: bool) -> None:
         self.writer, self.use_cache = writer, use_cache
         self.first = self.read_to = 0  # of all tokens: those in the cache
-        self.cache = Cache(writer.model.shape)
+        self.cache = writer.model.cache()
 
     @torch.no_grad()
     def read(self, ids: Sequence[int]) -> Tensor:
@@ -234,14 +238,18 @@ def measure(tokens: Sequence[Token]) -> Measures:
 def compare(
     writer: Writer, prompt: str, *, length: int = 100, seed: int = 0
 ) -> Iterator[tuple[str, Token]]:
-    """All DECODERS on one prompt and seed, a token of each in turn."""
+    """All DECODERS on one prompt and seed, a token of each in turn, until all have ended."""
     runs = {
         name: generate(writer, prompt, replace(decoding, length=length, seed=seed))
         for name, decoding in DECODERS.items()
     }
-    for _ in range(length):
-        for name, run in runs.items():
-            yield name, next(run)
+    while runs:
+        for name, run in list(runs.items()):
+            token = next(run, None)
+            if token is None:
+                del runs[name]
+            else:
+                yield name, token
 
 
 @dataclass(frozen=True)

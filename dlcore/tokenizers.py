@@ -10,12 +10,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch
+from torch import Tensor
+
 from dlcore.bpe import BPE, SPLITS, Piece, Speller, Tokenizer
 from dlcore.syllables import Syllables
 
 __all__ = [
     "BPE", "Characters", "Piece", "Speller", "Syllables", "Tokenizer", "tokenizer_from_bytes",
-    "train_characters",
+    "tokenizer_tensor", "train_characters",
 ]  # fmt: skip
 
 
@@ -68,6 +71,11 @@ class CharacterSpeller:
         return self.tokenizer.decode([token])
 
 
+def tokenizer_tensor(tokenizer: Tokenizer) -> Tensor:
+    """Its bytes (N,) uint8, to lie among the weights of a model."""
+    return torch.frombuffer(bytearray(tokenizer.to_bytes()), dtype=torch.uint8)
+
+
 def tokenizer_from_bytes(data: bytes) -> Tokenizer:
     """What `to_bytes` wrote. Raises ValueError for anything else."""
     try:
@@ -77,11 +85,13 @@ def tokenizer_from_bytes(data: bytes) -> Tokenizer:
         if told["kind"] == "syllables":
             return Syllables(tuple(half.encode("latin-1") for half in told["halves"]))
         merges = tuple((int(a), int(b)) for a, b in told["merges"])
-        if any(not 0 <= i < 256 + n for n, pair in enumerate(merges) for i in pair):
+        order, special = bytes(told["order"]), tuple(map(str, told["special"]))
+        first = bool(told.get("special_first", False))
+        known = len(order) + (len(special) if first else 0)
+        if any(not 0 <= i < n for n, pair in enumerate(merges, known) for i in pair):
             raise ValueError("a token is made of tokens that come later")
-        order = bytes(told["order"])
-        if sorted(order) != list(range(256)) or told["split"] not in SPLITS:
-            raise ValueError("not each byte has one number, or the split is unknown")
-        return BPE(merges, told["split"], order, tuple(map(str, told["special"])))
+        if not order or len(set(order)) < len(order) or told["split"] not in SPLITS:
+            raise ValueError("a byte has two numbers, or the split is unknown")
+        return BPE(merges, told["split"], order, special, first)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is no tokenizer: {error}") from error

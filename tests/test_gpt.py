@@ -7,22 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from dlcore.bpe import from_gpt2_files
-from dlcore.gpt import (
-    GPT,
-    Cache,
-    Config,
-    Output,
-    Shape,
-    Writer,
-    build,
-    from_gpt2,
-    job,
-    load_bundled,
-    restore,
-    train,
-)
+from dlcore.checkpoint import save
+from dlcore.decoder import Output, Writer
+from dlcore.gpt import GPT, Config, Shape, build, job, load_bundled, restore, train
+from dlcore.gpt_published import convert_gpt2, from_gpt2, load_gpt2
 from dlcore.gpt_tasks import Corpus, CorpusError, Sums, copied, fingerprint, make_task
 from dlcore.gpt_writing import Decoding, write
 from dlcore.progress import Progress
@@ -97,6 +88,25 @@ def test_the_same_text_as_transformers_writes(reference: Any) -> None:
     assert ours == writer.tokenizer.decode(theirs.tolist())
 
 
+def test_its_published_files_become_a_writer(reference: Any, tmp_path: Path) -> None:
+    save_file(
+        {n.removeprefix("transformer."): v.contiguous() for n, v in reference.state_dict().items()
+         if n != "lm_head.weight"},
+        tmp_path / "model.safetensors",
+    )  # fmt: skip
+    for published, ours in (("vocab.json", "encoder.json"), ("merges.txt", "vocab.bpe")):
+        (tmp_path / published).write_bytes((GPT2_FILES / ours).read_bytes())
+    state, shape = convert_gpt2(tmp_path)
+    save(tmp_path / "gpt2.safetensors", state, topic="gpt2", config=shape, metrics={})
+    writer = load_gpt2(tmp_path / "gpt2.safetensors")
+    assert writer.stops == {50256} and writer.lead == writer.tail == ()
+    ids = torch.tensor([writer.tokenizer.encode("Hello world, xin chào")])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            writer.model(ids).logits, reference(ids).logits, atol=1e-4, rtol=0
+        )
+
+
 def test_gpt2_small_has_124_million_numbers() -> None:
     with torch.device("meta"):
         gpt2 = GPT(Shape(50257, 1024, 12, 12, 768))
@@ -117,13 +127,13 @@ def test_nobody_sees_the_future(model: GPT, ids: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("parts", [[20], [1] * 20, [7, 1, 1, 8, 3], [19, 1]])
 def test_a_cache_changes_nothing(model: GPT, ids: torch.Tensor, parts: list[int]) -> None:
-    cache = Cache(SMALL, batch=2)
+    cache = model.cache(batch=2)
     outs = [model(part, cache, keep_attention=True) for part in ids.split(parts, dim=1)]
     assert cache.length == 20
     whole = model(ids, keep_attention=True)
     logits = torch.cat([out.logits for out in outs], dim=1)
     torch.testing.assert_close(logits, whole.logits, atol=1e-5, rtol=1e-5)
-    cache = Cache(SMALL, batch=2)
+    cache = model.cache(batch=2)
     plain = torch.cat([model(part, cache).logits for part in ids.split(parts, dim=1)], dim=1)
     torch.testing.assert_close(plain, whole.logits, atol=1e-5, rtol=1e-5)
     assert outs[-1].attention is not None and whole.attention is not None
@@ -352,6 +362,7 @@ def test_sums_are_learnt(seed: int) -> None:
 
 def test_the_bundled_one_is_loaded_ready_to_write() -> None:
     writer = load_bundled()
+    assert isinstance(writer.model, GPT)
     assert not any(p.requires_grad for p in writer.model.parameters())
     assert writer.lines == 2 and len(writer.known) > 2900
     assert copied("Trăm năm trong cõi người ta", writer.known) == [True]

@@ -8,7 +8,8 @@ import scipy.stats  # type: ignore[import-untyped]
 import torch
 
 from dlcore.bpe import Piece, train_bpe
-from dlcore.gpt import GPT, Shape, from_gpt2
+from dlcore.gpt import GPT, Shape
+from dlcore.gpt_published import from_gpt2
 from dlcore.lens_text import (
     LOOKS,
     MOST_TOKENS_SHOWN,
@@ -19,6 +20,7 @@ from dlcore.lens_text import (
     between_pieces,
     change,
     honesty,
+    leaving_out,
     left_out,
     likeliest,
     looked_at,
@@ -113,6 +115,15 @@ def test_an_effect_is_what_the_answer_changes_without_the_piece() -> None:
     assert np.nanmax(effects) > 1e-3
 
 
+def test_leaving_out_tells_how_far_it_is() -> None:
+    read = read_text(reader(), TEXT * 5)  # more than are read together
+    begun, *going_on, done = leaving_out(reader(), read)
+    assert np.isnan(begun).all() and len(going_on) > 3
+    known = [int(np.isfinite(effects).sum()) for effects in (begun, *going_on, done)]
+    assert known == sorted(set(known)) and known[-1] == sum(read.candidates)
+    np.testing.assert_array_equal(done, left_out(reader(), read))
+
+
 def test_both_rankings_and_their_correlation_are_scipys() -> None:
     read = reading()
     effects = left_out(reader(), read)
@@ -186,12 +197,14 @@ def test_any_text_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, key", [("", "empty"), (" \n", "empty"), ("x" * 128, "long"), ("a " * 5 * 10**5, "long")]
+    "text, key",
+    [("", "empty"), (" \n", "empty"), ("x" * 150, "long"), ("a " * 5 * 10**5, "far_too_long")],
 )
 def test_too_little_and_too_much_is_refused(text: str, key: str) -> None:
     with pytest.raises(LensError) as caught:
         read_text(reader(), text)
     assert caught.value.key == key
-    if key == "long":
-        assert caught.value.values == {"most": MOST_TOKENS_SHOWN}
+    if key != "empty":
+        count = {"count": 151} if key == "long" else {}
+        assert caught.value.values == {"most": MOST_TOKENS_SHOWN, **count}
     assert len(read_text(reader(), "x" * 127).ids) == MOST_TOKENS_SHOWN
