@@ -8,7 +8,7 @@ the two rankings (Jain & Wallace, "Attention is not explanation", 2019).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,18 +22,21 @@ from dlcore.faults import Fault
 
 MOST_TOKENS_SHOWN = 128
 _MOST_CHARACTERS = 20_000  # not even worth cutting into tokens
-_AT_ONCE = 16  # texts read together, while each token in turn is left out
+_AT_ONCE = 512  # tokens read together, while each in turn is left out: a second for SmolLM2
 
 Muted = Collection[tuple[int, int]]  # (layer, head), both counted from 0
 
 
 class LensError(Fault):
-    """A text that is not read. key: "empty", or "long" (with `most`, the tokens that are)."""
+    """A text that is not read. key: "empty"; "long" (with its `count` of tokens, and how many are
+    read at `most`), or "far_too_long" (`most` alone: it was not even cut into tokens)."""
 
     def __init__(self, key: str, **values: object) -> None:
+        most = f"more than {values.get('most')} tokens"
         messages = {
             "empty": "there is nothing to read",
-            "long": f"more than {values.get('most')} tokens",
+            "long": f"{most}: {values.get('count')}",
+            "far_too_long": most,
         }
         super().__init__(key, messages[key], **values)
 
@@ -118,16 +121,20 @@ class Reading:
 
 @torch.no_grad()
 def read_text(reader: TextReader, text: str, muted: Muted = ()) -> Reading:
-    """Read a text and keep what every head looked at. Raises LensError: "empty", or "long".
+    """Read a text and keep what every head looked at. Raises LensError.
 
     muted: heads whose findings are replaced by zeros; what they look at is still shown.
     """
     if not text.strip():
         raise LensError("empty")
     most = min(reader.most, MOST_TOKENS_SHOWN)
-    ids = reader.encode(text) if len(text) <= _MOST_CHARACTERS else []
-    if not 0 < len(ids) <= most:
-        raise LensError("long", most=most)
+    if len(text) > _MOST_CHARACTERS:
+        raise LensError("far_too_long", most=most)
+    ids = reader.encode(text)
+    if not ids:
+        raise LensError("empty")
+    if len(ids) > most:
+        raise LensError("long", most=most, count=len(ids))
     pieces = tuple(reader.pieces(ids))
     weights, answer = reader.read(torch.tensor([ids]), muted)
     assert weights is not None
@@ -192,25 +199,33 @@ def looked_at(
     return matrix.mean(axis=0) if reading.asker is None else matrix[reading.asker]
 
 
-@torch.no_grad()
 def left_out(reader: TextReader, reading: Reading, muted: Muted = ()) -> np.ndarray:
     """How much the answer changes when a piece is taken out of the text: (P,) float32, ≥ 0.
 
     In the unit of `change`; NaN for pieces that are no candidates.
     """
+    *_, effects = leaving_out(reader, reading, muted)
+    return effects
+
+
+def leaving_out(reader: TextReader, reading: Reading, muted: Muted = ()) -> Iterator[np.ndarray]:
+    """The same while it goes on, for the text is read again for each piece: NaN where not yet."""
     parts = [list(piece.ids) for piece in reading.pieces]
     by_size: dict[int, list[int]] = defaultdict(list)  # texts as long as each other: one batch
     for n, may in enumerate(reading.candidates):
         if may:
             by_size[len(parts[n])].append(n)
     effects = np.full(len(parts), np.nan, np.float32)
+    yield effects.copy()
+    at_once = max(1, _AT_ONCE // len(reading.ids))
     for same in by_size.values():
-        for begin in range(0, len(same), _AT_ONCE):
-            places = same[begin : begin + _AT_ONCE]
+        for begin in range(0, len(same), at_once):
+            places = same[begin : begin + at_once]
             rows = [sum(parts[:n] + parts[n + 1 :], list[int]()) for n in places]
-            _, answers = reader.read(torch.tensor(rows), muted, keep=False)
+            with torch.no_grad():  # never across a yield: others use this thread meanwhile
+                _, answers = reader.read(torch.tensor(rows), muted, keep=False)
             effects[places] = [change(reader, reading.answer, a) for a in answers.numpy()]
-    return effects
+            yield effects.copy()
 
 
 def change(reader: TextReader, before: np.ndarray, after: np.ndarray) -> float:
