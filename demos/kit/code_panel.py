@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -22,6 +22,9 @@ from demos.kit.settings_form import SettingsForm
 from demos.widgets.source import Source, source
 from dlcore.device import describe, threads
 from dlcore.settings import SettingError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Weights = Callable[[Run], bytes]
 Call = Callable[[Run | None], tuple[str, str]]
@@ -43,6 +46,7 @@ class CodePanel:
     record: the gr.State with the last Run. weights: Run -> the bytes of a .safetensors file.
     call: Run (None before the first) -> lines that the script runs first, such as reading a file,
     and the expression that trains, for a job that takes more than its Config.
+    table, figure: what a run is as rows and as a picture; without them its curves.
     """
 
     def __init__(
@@ -55,9 +59,12 @@ class CodePanel:
         record: gr.State,
         weights: Weights,
         call: Call | None = None,
+        table: Callable[[Run], list[list[Any]]] = lambda run: _curves(run),
+        figure: "Callable[[Run, str], Figure]" = curves_figure,
     ) -> None:
         self.topic, self.module, self.form = topic, module, form
         self.weights, self.call = weights, call or (lambda run: ("", "job(config)"))
+        self.table, self.drawing = table, figure
         self.sources = list(sources)
         panel = localise(gr.Accordion(open=False, elem_id=f"{topic}-code"), label="kit.code.title")
         with panel:
@@ -129,22 +136,23 @@ class CodePanel:
         return _file(f"{self.topic}.safetensors", self.weights(_needed(record)))
 
     def _csv(self, record: Run | None) -> str:
-        run = _needed(record)
-        names = list(run.curves())
         table = io.StringIO()
-        writer = csv.writer(table)
-        writer.writerow(["step", *names])
-        writer.writerows(
-            [event.step, *(event.metrics.get(name, "") for name in names)] for event in run.events
-        )
+        csv.writer(table).writerows(self.table(_needed(record)))
         return _file(f"{self.topic}_metrics.csv", table.getvalue().encode())
 
     def _figure(self, kind: str) -> Callable[..., str]:
         def figure(record: Run | None, request: gr.Request) -> str:
-            drawn = curves_figure(_needed(record), session_language.get(request))
+            drawn = self.drawing(_needed(record), session_language.get(request))
             return _file(f"{self.topic}.{kind}", as_file(drawn, kind))
 
         return figure
+
+
+def _curves(run: Run) -> list[list[Any]]:
+    """One row a step, one column a metric."""
+    names = list(run.curves())
+    rows = ([event.step, *(event.metrics.get(n, "") for n in names)] for event in run.events)
+    return [["step", *names], *rows]
 
 
 @cache

@@ -49,7 +49,7 @@ Prepare = Callable[..., tuple[Any, ...]]
 GoOn = Callable[..., tuple[Any, ...] | None]
 
 
-class _Running:
+class Running:
     """The streams being listened to, so that Stop finds the one of its own page and tab."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class _Running:
                 del self._streams[key]
 
 
-_running = _Running()
+_running = Running()
 
 
 def _news(update: dict[Any, Any], shown: dict[Any, Any], silent: bool = False) -> dict[Any, Any]:

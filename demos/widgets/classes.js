@@ -19,7 +19,7 @@ export function mount(host) {
   if (pick) listen(host, rows, state);
 
   start(host, () => {
-    const { items = [], series = [], picked } = host.props.value ?? {};
+    const { items = [], series = [], picked } = host.props.value || {};
     const other = language() === "vi" ? "en" : "vi";
     state.ids = items.map((item) => item.id);
     state.focus = Math.min(state.focus, Math.max(0, items.length - 1));

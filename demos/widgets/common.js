@@ -1,10 +1,9 @@
 /* What all widgets share: drawing when something changes, words, colours, numbers, packed arrays.
 
    A widget file exports `mount(host)`, host = { element, props, trigger, watch, server, upload }, and
-   calls
-   `start(host, render)`. `render` runs once per animation frame at most: at first, on a new value,
-   on a change of language, theme or width, and when the group's timeline is scrubbed. `receive`,
-   if given, is called with every new value at once, also with those that are never drawn. */
+   calls `start(host, render)`. `render` runs once per animation frame at most: at first, on a new
+   value, on a change of language, theme or width, and when the group's timeline is scrubbed.
+   `receive`, if given, is called with every new value at once, also with those never drawn. */
 
 import { language, words } from "./words.js";
 

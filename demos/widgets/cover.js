@@ -160,7 +160,7 @@ export function mount(host) {
     view.sizeName.textContent = say("size");
     paint();
   }, () => {
-    const value = host.props.value ?? {};
+    const value = host.props.value || {};
     if ("mask" in value) return; // the page's own
     if (value.src !== shown.src) {
       mask.fill(0);

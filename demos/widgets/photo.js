@@ -23,7 +23,7 @@ export function mount(host) {
       const small = file.size > MOST_BYTES ? await shrunk(file) : file;
       const { path } = await host.upload(small);
       const sent = { path, orig_name: small.name, meta: { _type: "gradio.FileData" } };
-      host.props.value = { ...(host.props.value ?? {}), file: sent };
+      host.props.value = { ...(host.props.value || {}), file: sent };
       host.trigger("sent", {});
     } catch {
       state.error = "not_sent";
@@ -95,7 +95,7 @@ export function mount(host) {
   }).observe(host.element);
 
   const redraw = start(host, () => {
-    const value = host.props.value ?? {};
+    const value = host.props.value || {};
     const filming = state.stream !== null;
     view.video.hidden = view.cancel.hidden = !filming;
     view.image.hidden = filming || !value.src;

@@ -12,7 +12,7 @@ export function mount(host) {
   if (pick) listen(host, row, state);
 
   start(host, () => {
-    const { pictures = [], picked } = host.props.value ?? {};
+    const { pictures = [], picked } = host.props.value || {};
     state.ids = pictures.map((picture) => picture.id ?? null);
     state.focus = Math.min(state.focus, Math.max(0, pictures.length - 1));
     hint.textContent = pictures.length ? "" : say(host.props.empty ?? "empty");

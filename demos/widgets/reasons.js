@@ -21,7 +21,7 @@ export function mount(host) {
   const photograph = holder();
 
   const redraw = start(host, () => {
-    const value = host.props.value ?? {};
+    const value = host.props.value || {};
     const shown = value.cards ?? [];
     tools.hidden = cards.hidden = !shown.length;
     hint.textContent = shown.length ? "" : say(host.props.empty ?? "empty");

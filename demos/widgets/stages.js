@@ -54,7 +54,7 @@ export function mount(host) {
   }
 
   const redraw = start(host, () => {
-    const value = host.props.value ?? {};
+    const value = host.props.value || {};
     const empty = !value.stages?.length;
     for (const part of [strip, note, body]) part.hidden = empty;
     hint.textContent = empty ? say(host.props.empty ?? "empty") : "";
