@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,6 +29,7 @@ from dlcore import pretrained
 from dlcore.pretrained import Arriving, StoreError
 
 HEARTBEAT_S = 0.5
+_EVERY_S = 0.1  # at most so often is something told: every event is sent to a page
 _GRACE_S = 3.0
 
 
@@ -89,6 +91,7 @@ class Watching(Iterator[Arriving]):
 
     def __init__(self, name: str) -> None:
         self.name, self._told, self._left = name, Arriving("", 0), False
+        self._told_at = -_EVERY_S
         self._fetch: _Fetch | None = None
         if pretrained.find(name) is None:
             with _lock:
@@ -104,8 +107,9 @@ class Watching(Iterator[Arriving]):
             raise StopIteration
         with fetch.changed:
             fetch.changed.wait_for(self._news, HEARTBEAT_S)
-            self._told = fetch.latest
-            over = self._left or fetch.ended
+            fetch.changed.wait_for(self._over, self._told_at + _EVERY_S - time.monotonic())
+            self._told, self._told_at = fetch.latest, time.monotonic()
+            over = self._over()
         if not over:
             return self._told
         left = self._left
@@ -118,7 +122,10 @@ class Watching(Iterator[Arriving]):
 
     def _news(self) -> bool:
         fetch = self._fetch
-        return fetch is None or self._left or fetch.ended or fetch.latest is not self._told
+        return self._over() or fetch is None or fetch.latest is not self._told
+
+    def _over(self) -> bool:
+        return self._left or self._fetch is None or self._fetch.ended
 
     def close(self) -> None:
         """Watch no longer. Returns at once; without a watcher the fetch ends."""

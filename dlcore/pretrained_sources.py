@@ -34,7 +34,7 @@ MOST_WAIT_S = 120.0  # that a busy server may ask for
 _TRIES = 4  # in a row that bring nothing
 _PAUSE_S = 0.25  # between them, doubled each time
 _CHUNK = 1 << 18
-_EVERY_S = 0.1
+_LOOK_S = 0.1
 _NETWORK = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETRESET)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -115,7 +115,7 @@ def _file(
 def _pull(
     url: str, part: Path, size: int, patience_s: float, headers: Mapping[str, str]
 ) -> Iterator[tuple[str, int]]:
-    """Fetch an address into `part`, going on where that ends; yields its length now and then, and
+    """Fetch an address into `part`, going on where that ends; yields its length as it grows, and
     whether it is growing ("download") or the server wants a break ("wait").
     """
     most, fruitless = 0, 0
@@ -172,14 +172,11 @@ def _once(
             f"bytes {have}-"
         )
         with part.open("ab" if goes_on else "wb") as out:
-            told_at = 0.0
             while chunk := answer.read1(_CHUNK):
                 out.write(chunk)
                 if out.tell() > size:  # so it is another file; more of it would be no better
                     return
-                if time.monotonic() - told_at > _EVERY_S:
-                    told_at = time.monotonic()
-                    yield out.tell()
+                yield out.tell()
 
 
 def _opener() -> urllib.request.OpenerDirector:
@@ -297,7 +294,7 @@ def _pip(source: Wheel, folder: Path, patience_s: float) -> Iterator[Step]:
                 text = f"pip heard nothing for {patience_s:.0f} s"
                 raise StoreError("hung", text, url=source.title, seconds=round(patience_s))
             yield "download", min(got, source.size), source.size
-            time.sleep(_EVERY_S)
+            time.sleep(_LOOK_S)
         if pip.returncode:
             raise _pip_fault(log.read_text(encoding="utf-8", errors="replace"), source)
     finally:

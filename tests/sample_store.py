@@ -30,3 +30,9 @@ def sample(*sources: Source, prepare: str = "tests.sample_store:convert") -> Pre
         "sample", task="text", title="Sample", licence="Apache-2.0", origin="https://example.org",
         sources=sources, prepare=prepare, ready=500_000,
     )  # fmt: skip
+
+
+def convert_plain(raw: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The same for a source that has the one file only."""
+    (raw / "config.json").write_bytes(SETTINGS)
+    return convert(raw)

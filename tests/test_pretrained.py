@@ -396,14 +396,16 @@ def test_a_token_is_for_the_hub_alone(host, store, monkeypatch):
 
 def test_the_mirror_that_the_user_named_is_asked(host, store, monkeypatch):
     """In a process of its own, since huggingface_hub reads HF_ENDPOINT when it is imported."""
+    unready = sample(hub(host, endpoint=None), prepare="tests.no_such_module:convert")
     asking = subprocess.Popen(
         [sys.executable, "-m", "dlcore.pretrained_shared"],
         cwd=ROOT, env={**os.environ, "HF_ENDPOINT": host.url},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )  # fmt: skip
     with asking as process:
         assert process.stdin and process.stdout
-        process.stdin.write(base64.b64encode(pickle.dumps(sample(hub(host, endpoint=None)))))
+        process.stdin.write(base64.b64encode(pickle.dumps(unready)))
         process.stdin.write(b"\n")
         process.stdin.flush()
         said = process.stdout.read()  # until it ends
