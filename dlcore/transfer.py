@@ -13,11 +13,11 @@ then takes a millisecond.
 import copy
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,11 +25,11 @@ from torch import Tensor, nn
 
 from dlcore.cache import cache_dir
 from dlcore.efficientnet import BUNDLED_LITE0, EfficientNetLite0
-from dlcore.faults import Fault
 from dlcore.image_model import ImageModel
 from dlcore.progress import Progress
 from dlcore.settings import Settings, setting
 from dlcore.supervised import fit
+from dlcore.transfer_network import NETWORKS, Transfer, TransferError
 from dlcore.transfer_pictures import (
     Classes,
     Pictures,
@@ -37,11 +37,10 @@ from dlcore.transfer_pictures import (
     own_pictures,
     texture_pictures,
 )
-from dlcore.vgg import VGG16
 
 WAYS = ("frozen", "tuned", "scratch")
-NETWORKS: dict[str, type[ImageModel]] = {one.name: one for one in (EfficientNetLite0, VGG16)}
 SIZES = (96, 128, 160, 224)
+Event = TypeVar("Event")
 AT_ONCE = 32  # pictures that go through the base together
 MOST_TRAINED = 40_000_000  # numbers to train; beyond that neither memory nor patience suffice here
 _TIMES_TOLD = 12  # how often a training of the base is tested, at most
@@ -70,71 +69,6 @@ class Config(Settings):
 
 # The tutorial's base and its `classifier[6]`. It never trains; these are usual settings for it.
 TUTORIAL = Config(base="vgg16", lr=1e-3, size=224, epochs=10)
-
-
-class TransferError(Fault):
-    """Settings that do not go together, or a base that is not here. key: "transfer.errors.…"."""
-
-    def __init__(self, key: str, message: str, **values: object) -> None:
-        super().__init__(f"transfer.errors.{key}", message, **values)
-
-
-class Transfer(nn.Module):
-    """A base without its own head, and a new head for other classes.
-
-    trained: names of the base's stages that learn, too. The others, and all that is in the base
-    besides, stay as they are: no gradient, and batch normalisation keeps its old statistics.
-    """
-
-    def __init__(
-        self, base: ImageModel, classes: int, *, cut: int = 0, trained: tuple[str, ...] = ()
-    ) -> None:
-        super().__init__()
-        names = [name for name, _ in base.stages.named_children()]
-        if cut >= len(names):
-            message = f"{base.title} has {len(names)} stages: at least one must stay"
-            raise TransferError("cut", message, title=base.title, stages=len(names))
-        kept = {name: base.stages.get_submodule(name) for name in names[: len(names) - cut]}
-        self.stages = nn.Sequential(OrderedDict(kept))
-        # What the last stage has found is averaged over all places, or what the base does instead.
-        average = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.summary = average if cut else base.summary
-        self.recipe, self.trained = base.recipe, trained
-        self.stages.requires_grad_(False)
-        self.summary.requires_grad_(False)
-        for name in trained:
-            self.stages.get_submodule(name).requires_grad_(True)
-        self.stages.eval()
-        width = base.width if not cut else self._averaged_width()
-        # Only now: whoever freezes after this line freezes the head, too, and nothing is learnt.
-        self.head = nn.Linear(width, classes)
-
-    @torch.no_grad()
-    def _averaged_width(self) -> int:
-        """How many maps the last kept stage has."""
-        return self.stages(torch.zeros(1, 3, 32, 32)).shape[1]
-
-    def train(self, mode: bool = True) -> "Transfer":
-        """Training mode for what learns; the rest never drops out or changes its statistics."""
-        super().train(False)
-        self.training = mode
-        self.head.train(mode)
-        for name in self.trained:
-            self.stages.get_submodule(name).train(mode and len(self.trained) == len(self.stages))
-        return self
-
-    def features(self, images: Tensor) -> Tensor:
-        """images uint8 (N, 3, S, S) -> what the head is given, float32 (N, D)."""
-        return self.summary(self.stages(self.prepare(images)))
-
-    def prepare(self, images: Tensor) -> Tensor:
-        """Pixels as the base learnt with: uint8 (N, 3, S, S) -> float32 (N, 3, S, S)."""
-        ready = self.recipe.normalise(images.float().div(255))
-        return ready.contiguous(memory_format=torch.channels_last)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """images uint8 (N, 3, S, S) -> logits (N, classes)."""
-        return self.head(self.features(images))
 
 
 def base_file(name: str) -> Path:
@@ -271,35 +205,49 @@ class Snapshot:
     features: Features | None = None
 
 
+@dataclass
+class Clock:
+    """Seconds of learning: without testing, and without what happens elsewhere between steps."""
+
+    seconds: float = 0.0
+
+
 def train(
-    model: Transfer, pictures: Pictures, config: Config, known: Features | None = None
+    model: Transfer,
+    pictures: Pictures,
+    config: Config,
+    known: Features | None = None,
+    clock: Clock | None = None,
 ) -> Iterator[Progress]:
     """Teach `model` in place; stop asking at any step and it is as good as it got so far.
 
-    known: features from an earlier run, to ask the base less. Metrics: loss and accuracy of each
-    batch; test_loss, test_accuracy when the held-out pictures were tried, which a frozen base
-    allows after every epoch; share_read while the base reads the pictures.
+    known: features from an earlier run, to ask the base less. clock: is kept going.
+    Metrics: loss and accuracy of each batch; test_loss, test_accuracy when the held-out pictures
+    were tried, which a frozen base allows after every epoch; share_read while it reads pictures.
     """
+    clock = clock or Clock()
     images, labels = pictures.part(held=False)
     test_images, test_labels = pictures.part(held=True)
-    begun, spent, features = time.perf_counter(), 0.0, None
+    features = None
     network: nn.Module = model
     inputs, test_inputs = images, test_images
     epochs, batches = config.epochs, -(-len(labels) // config.batch_size)
     if config.way == "frozen":
         features = Features.begun(config, known)
-        for held in (False, True):
-            for share in features.ask(model, pictures.part(held=held)[0]):
-                yield Progress(0, epochs * batches, {"share_read": share})
-            spent = spent or time.perf_counter() - begun
-        rows = (features.rows(pictures.part(held=held)[0]) for held in (False, True))
-        (inputs, test_inputs), network = rows, model.head  # (N, D), (M, D)
+        waiting = Progress(0, epochs * batches)
+        for share in timed(features.ask(model, images), clock):
+            yield replace(waiting, metrics={"share_read": share * len(images) / pictures.count})
+        for share in features.ask(model, test_images):
+            read = len(images) + share * len(test_images)
+            yield replace(waiting, metrics={"share_read": read / pictures.count})
+        inputs, test_inputs = features.rows(images), features.rows(test_images)  # (N, D), (M, D)
+        network = model.head
     first = weights_of(model)
     told = times_told(epochs, config.way)
-    testing, epoch = 0.0, 0
+    epoch = 0
 
     def after_epoch() -> tuple[dict[str, float], Snapshot | None]:
-        nonlocal testing, epoch
+        nonlocal epoch
         epoch += 1
         if epoch not in told:
             return {}, None
@@ -314,7 +262,7 @@ def train(
             drift=drift(model, first),
             features=features if last else None,
         )
-        testing += time.perf_counter() - began
+        clock.seconds -= time.perf_counter() - began
         return {"test_loss": result.loss, "test_accuracy": result.accuracy}, snapshot
 
     steps = fit(
@@ -329,14 +277,22 @@ def train(
         rng=torch.Generator().manual_seed(config.seed),
         after_epoch=after_epoch,
     )
-    while True:  # timed so that what happens between two steps, elsewhere, does not count
-        began, tested = time.perf_counter(), testing
-        event = next(steps, None)
-        if event is None:
+    for event in timed(steps, clock):
+        snapshot = event.snapshot and replace(event.snapshot, seconds=clock.seconds)
+        yield replace(event, snapshot=snapshot)
+
+
+def timed(events: Iterator[Event], clock: Clock) -> Iterator[Event]:
+    """The same events; the clock goes on only while the next one is being made."""
+    while True:
+        begun = time.perf_counter()
+        try:
+            event = next(events)
+        except StopIteration:
             return
-        spent += time.perf_counter() - began - (testing - tested)
-        snapshot = event.snapshot and replace(event.snapshot, seconds=spent)
-        yield Progress(event.step, event.total, event.metrics, snapshot)
+        finally:
+            clock.seconds += time.perf_counter() - begun
+        yield event
 
 
 def times_told(epochs: int, way: str) -> set[int]:

@@ -24,6 +24,7 @@ from torch import Tensor
 from dlcore.data.mnist import load_mnist
 from dlcore.faults import Fault
 from dlcore.pictures import TEXTURES, PictureError, load_texture, open_picture
+from dlcore.transfer_classify import central_square
 
 OWN_SIDE = 224  # pixels; what is sent is cut square and made this small at once
 FEWEST_CLASSES, MOST_CLASSES = 2, 10
@@ -57,6 +58,10 @@ class Pictures:
     labels: np.ndarray
     held: np.ndarray
     names: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.labels)
 
     def part(self, *, held: bool) -> tuple[Tensor, Tensor]:
         """Images (M, 3, S, S) uint8 and labels (M,) of the held-out part, or of the other."""
@@ -186,14 +191,6 @@ def small(data: bytes) -> bytes:
     file = io.BytesIO()
     central_square(picture, OWN_SIDE).save(file, "JPEG", quality=_JPEG_QUALITY)
     return file.getvalue()
-
-
-def central_square(picture: Image.Image, size: int) -> Image.Image:
-    """The largest square around the middle, made `size` pixels wide."""
-    side = min(picture.size)
-    left, top = ((length - side) // 2 for length in picture.size)
-    box = (left, top, left + side, top + side)
-    return picture.resize((size, size), Image.Resampling.BICUBIC, box)
 
 
 def read_zip(file: str | Path | bytes) -> dict[str, list[bytes]]:
