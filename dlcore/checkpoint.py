@@ -45,8 +45,11 @@ class Checkpoint:
     metrics: dict[str, float]
     state: dict[str, Tensor]
 
-    def fill(self, model: Model) -> Model:
-        """Put the weights into `model`; every name and shape must fit. Returns the model."""
+    def fill(self, model: Model, *, assign: bool = False) -> Model:
+        """Put the weights into `model`; every name and shape must fit. Returns the model.
+
+        assign: the model takes the tensors themselves, not their numbers: one copy in memory less.
+        """
         wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
         given = {name: tuple(value.shape) for name, value in self.state.items()}
         if wanted != given:
@@ -56,7 +59,7 @@ class Checkpoint:
                 f"these weights are for another network: {name} is {given.get(name, 'missing')}, "
                 f"where {wanted.get(name, 'nothing of that name')} belongs",
             )
-        model.load_state_dict(self.state)
+        model.load_state_dict(self.state, assign=assign)
         return model
 
 

@@ -7,14 +7,16 @@ at `open_picture`: the claim is read first, and refused before anything is decod
 """
 
 import io
+import re
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps
 
 from dlcore.faults import Fault
 
@@ -24,18 +26,28 @@ MOST_PICTURE_BYTES = 50_000_000
 MOST_PIXELS = 64_000_000
 
 
+# What browsers and cameras make. Pillow reads more; of those some start other programs.
+_FORMATS = (
+    "JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "ICO", "PPM",
+)  # fmt: skip
+# What Pillow's readers raise for bytes that are not as they should be.
+_DAMAGE = (
+    OSError, ValueError, TypeError, LookupError, SyntaxError, ArithmeticError, EOFError,
+    AttributeError, MemoryError, RuntimeError, AssertionError, Image.DecompressionBombError,
+)  # fmt: skip
+
+
 class PictureError(Fault):
     """A file that cannot be used as a picture.
 
-    key: "empty", "bytes" (most_mb, mb), "pixels" (width, height, most_mp), "not_a_picture" or
-    "damaged".
+    key: "empty", "bytes" (found, most; megabytes), "pixels" (found, most; millions), "format"
+    (name: of a kind that is not read), "not_a_picture" or "damaged".
     """
 
     def __init__(self, key: str, **values: object) -> None:
         told = ", ".join(f"{name} {value}" for name, value in values.items())
-        super().__init__(
-            key, f"this picture cannot be used: {key}" + (told and f" ({told})"), **values
-        )
+        message = f"this picture cannot be used: {key}" + (told and f" ({told})")
+        super().__init__(key, message, **values)
 
 
 def open_picture(source: bytes | str | Path) -> Image.Image:
@@ -51,19 +63,8 @@ def open_picture(source: bytes | str | Path) -> Image.Image:
     if len(data) > MOST_PICTURE_BYTES:
         raise _too_many_bytes(len(data))
     with warnings.catch_warnings():
-        # Pillow's own bound is not ours, and what else it has to say of odd files helps nobody.
-        warnings.simplefilter("ignore")
-        try:
-            picture = Image.open(io.BytesIO(data))  # reads the head of the file only
-        except Image.DecompressionBombError as error:
-            raise PictureError("pixels", most_mp=MOST_PIXELS // 1_000_000) from error
-        except (UnidentifiedImageError, *_DAMAGE) as error:
-            raise PictureError("not_a_picture") from error
-        width, height = picture.size
-        if width * height > MOST_PIXELS:
-            raise PictureError(
-                "pixels", width=width, height=height, most_mp=MOST_PIXELS // 1_000_000
-            )
+        warnings.simplefilter("ignore")  # what Pillow has to say of odd files helps nobody here
+        picture = _opened(data)
         try:
             picture.seek(0)
             picture.load()
@@ -72,12 +73,34 @@ def open_picture(source: bytes | str | Path) -> Image.Image:
             raise PictureError("damaged") from error
 
 
-# What Pillow's readers of some forty formats raise for bytes that are not as they should be.
-_DAMAGE = (
-    OSError, ValueError, TypeError, KeyError, IndexError, SyntaxError, OverflowError, EOFError,
-    ArithmeticError, AttributeError, MemoryError, RuntimeError, NotImplementedError, AssertionError,
-    Image.DecompressionBombError,
-)  # fmt: skip
+def _opened(data: bytes) -> Image.Image:
+    """The picture with only its head read: enough to know its size."""
+    Image.init()  # all readers; which there are depends on how Pillow was built
+    formats = [name for name in _FORMATS if name in Image.OPEN]
+    try:
+        picture = Image.open(io.BytesIO(data), formats=formats)
+    except Image.DecompressionBombError as error:  # Pillow's own bound, above ours
+        pixels = re.search(r"\d+", str(error))
+        raise _too_many_pixels(int(pixels[0]) if pixels else 2 * MOST_PIXELS) from error
+    except _DAMAGE as error:
+        for name, marks in _UNREAD.items():
+            if any(mark in data[:512] for mark in marks):
+                raise PictureError("format", name=name) from error
+        raise PictureError("not_a_picture") from error
+    if picture.width * picture.height > MOST_PIXELS:
+        raise _too_many_pixels(picture.width * picture.height)
+    if not picture.width * picture.height:
+        raise PictureError("damaged")
+    return picture
+
+
+# Kinds of pictures that are not read, and how they begin.
+_UNREAD = {
+    "HEIC": (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1"),
+    "SVG": (b"<svg",),
+    "PDF": (b"%PDF-",),
+    "PSD": (b"8BPS",),
+}
 
 
 def _read_at_most(path: Path) -> bytes:
@@ -88,7 +111,11 @@ def _read_at_most(path: Path) -> bytes:
 
 
 def _too_many_bytes(size: int) -> PictureError:
-    return PictureError("bytes", most_mb=MOST_PICTURE_BYTES // 1_000_000, mb=size // 1_000_000)
+    return PictureError("bytes", found=round(size / 1e6), most=MOST_PICTURE_BYTES // 1_000_000)
+
+
+def _too_many_pixels(pixels: int) -> PictureError:
+    return PictureError("pixels", found=round(pixels / 1e6), most=MOST_PIXELS // 1_000_000)
 
 
 def _upright_rgb(picture: Image.Image) -> Image.Image:
@@ -100,33 +127,41 @@ def _upright_rgb(picture: Image.Image) -> Image.Image:
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
+        picture = Image.alpha_composite(white, picture)
     return picture.convert("RGB")
 
 
 def _from_deep(picture: Image.Image) -> Image.Image:
     """Grey in more than 8 bits -> grey in 8. Pillow would cut all above 255 off to white."""
-    values = np.nan_to_num(np.asarray(picture, np.float64))
-    top = 65_535 if picture.mode.startswith("I") and 255 < values.max() <= 65_535 else 255
-    low = 0.0
-    if picture.mode == "F" or values.min() < 0 or values.max() > 65_535:  # no agreed range
-        low, top = values.min(), values.max()
-    spread = (values - low) * (255 / max(top - low, 1e-12))
+    values = np.asarray(picture)
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0, 1)
+    if picture.mode != "F" and low >= 0 and high <= 65_535:
+        shift = 8 if high > 255 or picture.mode != "I" else 0
+        return Image.fromarray((values.astype(np.uint16) >> shift).astype(np.uint8))
+    # Floating point, or 32 bits: there is no agreed range, so from the darkest to the brightest.
+    values = np.nan_to_num(values.astype(np.float32), nan=low, posinf=high, neginf=low)
+    spread = (values - low) * (255 / max(float(high) - float(low), 1e-12))
     return Image.fromarray(spread.round().clip(0, 255).astype(np.uint8))
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:
     """The colours as the file's own profile means them; unchanged where it has none."""
     profile = picture.info.get("icc_profile")
-    if profile and picture.mode in ("RGB", "RGBA", "CMYK", "L"):
-        mode = "RGBA" if picture.mode == "RGBA" else "RGB"
-        with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            changed = ImageCms.profileToProfile(
-                picture, own, ImageCms.createProfile("sRGB"), outputMode=mode
-            )
-            if changed is not None:
-                return changed
+    if picture.mode != "LAB" and not (profile and picture.mode in ("RGB", "RGBA", "CMYK", "L")):
+        return picture
+    mode: Literal["RGBA", "RGB"] = "RGBA" if picture.mode == "RGBA" else "RGB"
+    with suppress(ImageCms.PyCMSError, *_DAMAGE):
+        if picture.mode == "LAB":
+            own = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        else:
+            own = ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
+        if "sRGB" in ImageCms.getProfileDescription(own):  # as most have: nothing to change
+            return picture
+        srgb = ImageCms.createProfile("sRGB")
+        changed = ImageCms.profileToProfile(picture, own, srgb, outputMode=mode)
+        if changed is not None:
+            return changed
     return picture
 
 
