@@ -18,7 +18,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +99,7 @@ def _header(path: Path) -> tuple[dict[str, str], int]:
 
 def fetch(
     name: str, *, source: str | None = None, patience_s: float = PATIENCE_S
-) -> Iterator[Arriving]:
+) -> Generator[Arriving, None, None]:
     """Bring a model here; ends at once where it is. Closing the generator stops it.
 
     What had arrived by then is kept, and a later fetch goes on from there if the server can. Two
@@ -140,7 +140,7 @@ def fetch(
 
 def _download(
     model: Pretrained, sources: list[Source], staging: Path, patience_s: float
-) -> Iterator[Arriving]:
+) -> Generator[Arriving, None, tuple[Path, Source]]:
     """From the first source that has it. Returns the folder of its files, and the source."""
     faults = list[tuple[StoreError, Source]]()
     for source in sources:

@@ -54,15 +54,17 @@ def get(names: Sequence[str], source: str | None) -> None:
 
 
 def _get(name: str, source: str | None) -> None:
-    said = ""
+    said, shown = "", -1
     with closing(pretrained.fetch(name, source=source)) as events, Bar(sys.stdout) as bar:
         for event in events:
             now = f"{event.stage} {event.source}".strip()
             if now != said:
-                bar.line(f"{name}: {now}")
-                said = now
-            if event.stage == "download" and event.done:
-                bar.show(Progress(event.done // 1_000_000, event.total // 1_000_000), {})
+                bar.line(f"{name}: {now}" + (" (in MB)" if event.stage == "download" else ""))
+                said, shown = now, -1
+            millions = event.done // 1_000_000
+            if event.stage == "download" and millions > shown:
+                shown = millions
+                bar.show(Progress(millions, event.total // 1_000_000), {})
 
 
 def verify(names: Sequence[str]) -> list[tuple[str, str]]:
