@@ -16,7 +16,6 @@ import importlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Generator
 from contextlib import suppress
@@ -176,10 +175,14 @@ def _convert(model: Pretrained, raw: Path, source: Source) -> None:
         tensors, config = prepare(raw)
         _save(model, tensors, config, source)
     except Exception as error:
-        # What safetensors says of a full disk is no OSError; it names the number all the same.
-        full = getattr(error, "errno", 0) == errno.ENOSPC or "os error 28" in str(error)
+        # What safetensors says of a full disk is no OSError; it names the number all the same
+        # (the system's own: 28, on Windows 112).
+        full = getattr(error, "errno", 0) == errno.ENOSPC or any(
+            f"(os error {number})" in str(error) for number in (28, 112)
+        )
         fault = StoreError("no_space" if full else "convert", f"{type(error).__name__}: {error}",
                            wanted=model.ready, free=0)  # fmt: skip
+        (_staging(model.name) / "ready.part").unlink(missing_ok=True)
         raise _told(fault, model, [source]) from error
 
 
@@ -199,18 +202,12 @@ def _save(
         "licence": model.licence,
         "source": source.title,
     }
-    handle, name = tempfile.mkstemp(dir=folder(), prefix=f".{model.file}.", suffix=".part")
-    os.close(handle)
-    beside = Path(name)
-    try:
-        save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, beside, metadata)
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        _receipt(model.name).write_text(sha256_of(beside), encoding="ascii")
-        os.replace(beside, folder() / model.file)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    beside = _staging(model.name) / "ready.part"  # and with that folder it goes, if this breaks off
+    save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, beside, metadata)
+    with beside.open("rb+") as file:
+        os.fsync(file.fileno())
+    _receipt(model.name).write_text(sha256_of(beside), encoding="ascii")
+    os.replace(beside, folder() / model.file)
 
 
 def verify(name: str) -> bool | None:
