@@ -392,3 +392,10 @@ def job(
 def predict(model: Transfer, images: Tensor) -> Tensor:
     """images uint8 (N, 3, S, S) -> probabilities (N, C)."""
     return scores(model, images).softmax(dim=-1)
+
+
+@torch.no_grad()
+def read(model: Transfer, images: Tensor) -> Tensor:
+    """images uint8 (N, 3, S, S) -> features (N, D), AT_ONCE at a time."""
+    model.eval()
+    return torch.cat([model.features(part) for part in images.split(AT_ONCE)])

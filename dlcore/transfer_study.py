@@ -23,6 +23,7 @@ from dlcore.transfer import (
     Features,
     build,
     pictures_of,
+    read,
     restore,
 )
 from dlcore.transfer_network import Transfer
@@ -223,7 +224,7 @@ def map_of(
         with torch.no_grad():
             after = model.head(base)
     else:
-        after = trained = torch.cat([model.features(part) for part in images.split(AT_ONCE)])
+        after = trained = read(model, images)
     clouds = {"pixels": small_pixels(images), "before": base, "after": after}
     labels = torch.from_numpy(pictures.labels)
     learnt = trained[torch.from_numpy(~pictures.held)]

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 Weights = Callable[[Run], bytes]
 Call = Callable[[Run | None], tuple[str, str]]
 
-_TAKE = """(file) => {
+# Hands a file that the server has made to the browser; for a hidden gr.DownloadButton.
+TAKE = """(file) => {
   const link = document.createElement("a");
   Object.assign(link, { href: file.url, download: file.orig_name });
   document.body.append(link);
@@ -123,7 +124,7 @@ class CodePanel:
             api_name=f"{topic}_download_{name}",
             api_description=f"The last run of the tab {topic} as a file: {name}.",
             show_progress="hidden",
-        ).success(None, self._file, None, js=_TAKE, api_visibility="private")
+        ).success(None, self._file, None, js=TAKE, api_visibility="private")
 
     def _script(self, record: Run | None, *values: Any) -> str:
         run = record if isinstance(record, Run) else None

@@ -48,6 +48,15 @@ def standalone(
 
     call: the expression that trains; setup: lines to run before it, such as reading a file.
     """
+    run = _RUN.format(threads=threads, config=repr(config), call=call, setup=indent(setup, "    "))
+    return collected(topic, run, "python THIS_FILE")
+
+
+def collected(topic: ModuleType, end: str, usage: str) -> str:
+    """`topic` and all of dlcore that it needs as one script, with `end` after it.
+
+    usage: how it is run, for its first lines.
+    """
     imports: list[str] = []
     bodies: list[str] = []
     for module in _in_order(topic.__name__):
@@ -56,15 +65,14 @@ def standalone(
         bodies.append(f"# {'-' * 12} {module} {'-' * 12}\n\n{body.strip()}\n")
     if "import torch" not in imports:
         imports.append("import torch")
-    run = _RUN.format(threads=threads, config=repr(config), call=call, setup=indent(setup, "    "))
     opening = inspect.getdoc(topic) or ""
-    head = '"""' + opening + '\n\nRun it with: python THIS_FILE\n"""\n'
+    head = '"""' + opening + f'\n\nRun it with: {usage}\n"""\n'
     return (
         head
         + "\n"
         + "\n".join(sorted(imports, key=_import_order))
         + "\n\n\n"
-        + ("\n\n".join(bodies) + run)
+        + ("\n\n".join(bodies) + end)
     )
 
 
