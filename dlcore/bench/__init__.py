@@ -42,6 +42,10 @@ def rows() -> dict[str, tuple[Measure, str]]:
             _own("mlp", 9),
             "seconds to 93 % on the tutorial's table, against the tutorial's own loop",
         ),
+        "resnet": (
+            _own("resnet", 30),
+            "picture to top 5 against the bare network; Grad-CAM against a forward pass",
+        ),
         "vae": (
             _own("vae", 1, other="iwae"),
             "seconds to a plain loop's bound, and code to picture; --iwae: its tightest bound",
