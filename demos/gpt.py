@@ -26,6 +26,7 @@ WRITING: dict[str, Any] = {"concurrency_id": "writing", "concurrency_limit": 4}
 def build() -> None:
     """Lay the tab out and wire it."""
     tab = Layout(TOPIC)
+    _wire_models(tab)
     _wire_writing(tab)
     _wire_training(tab)
     _wire_measuring(tab)
@@ -43,14 +44,24 @@ def build() -> None:
     lesson(TOPIC, experiments=tab.experiments())
 
 
+def _wire_models(tab: Layout) -> None:
+    """Which model: one that is here, or that comes."""
+    chosen = tab.which.change(
+        guard(on.choose), [tab.which, tab.prompt], [tab.talk, tab.forget, tab.prompt], **LIVE
+    )
+    chosen.then(guard(on.warm), tab.which, None, **HIDDEN)
+    tab.offer.connect().then(guard(on.came), tab.which, tab.came, **HIDDEN)
+    tab.forget.click(guard(on.forget), None, [tab.writing, tab.tree], **HIDDEN)
+
+
 def _wire_writing(tab: Layout) -> None:
     """Write on, force a token, four decoders side by side."""
 
     def write(
-        prompt: Any, model: Any, own: Any, *values: Any, request: gr.Request
+        prompt: Any, model: Any, talk: Any, own: Any, tree: Any, *values: Any, request: gr.Request
     ) -> Iterator[list[Any]]:
-        decoding = tab.decoding.config(values)
-        yield from on.write(prompt, model, own, decoding, request.session_hash or "")
+        decoding, page = tab.decoding.config(values), request.session_hash or ""
+        yield from on.write(prompt, model, talk, own, tree, decoding, page)
 
     def force(
         tree: Any, event: gr.EventData, *values: Any, request: gr.Request
@@ -59,18 +70,19 @@ def _wire_writing(tab: Layout) -> None:
         yield from on.force(tree, decoding, event, request.session_hash or "")
 
     def compare(
-        prompt: Any, model: Any, own: Any, *values: Any, request: gr.Request
+        prompt: Any, model: Any, talk: Any, own: Any, *values: Any, request: gr.Request
     ) -> Iterator[list[Any]]:
-        decoding = tab.decoding.config(values)
-        yield from on.compare_decoders(prompt, model, own, decoding, request.session_hash or "")
+        decoding, page = tab.decoding.config(values), request.session_hash or ""
+        yield from on.compare_decoders(prompt, model, talk, own, decoding, page)
 
     names, settings = tab.decoding.names, tab.decoding.components
-    asked = [tab.prompt, tab.which, tab.own, *settings]
+    asked = [tab.prompt, tab.which, tab.talk, tab.own]
     shown = [tab.write, tab.write_stop, tab.writing, tab.tree]
-    tab.write.click(
+    gr.on(
+        [tab.write.click, tab.prompt.submit],
         guard(write, names=names),
-        asked,
-        shown,
+        [*asked, tab.tree, *settings],
+        [*shown, tab.prompt],
         api_name="gpt_generate",
         api_description="Go on from a text, token by token, with the probabilities of each and of "
         "what could have come instead.",
@@ -81,7 +93,7 @@ def _wire_writing(tab: Layout) -> None:
     tab.write_stop.click(guard(on.stop), None, None, queue=False, **HIDDEN)
     tab.compare.click(
         guard(compare, names=names),
-        asked,
+        [*asked, *settings],
         [tab.compare, tab.compare_stop, *tab.decoders],
         api_name="gpt_compare",
         api_description="Go on from a text in four ways: greedy, plain sampling, top-k, top-p. "
@@ -104,7 +116,7 @@ def _wire_measuring(tab: Layout) -> None:
     """What a text costs, and what the cache saves."""
     vi, en = tab.cost_texts
     gr.on(  # one event for all, and one answer at a time: an older one never comes in last
-        [tab.tabs["cost"].select, vi.change, en.change, tab.which.change],
+        [tab.tabs["cost"].select, vi.change, en.change, tab.which.change, tab.came.change],
         guard(on.costs),
         [vi, en, tab.which, tab.own],
         [tab.counts, tab.per_word, *tab.cut],

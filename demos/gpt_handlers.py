@@ -9,14 +9,29 @@ from typing import Any
 import gradio as gr
 
 from demos import gpt_views as views
-from demos.gpt_state import MODELS, Trained, Tree, clean, opening, passage, turns
+from demos.gpt_state import (
+    CHAT,
+    FETCHED,
+    Trained,
+    Tree,
+    clean,
+    conversation,
+    opening,
+    passage,
+    tokenizers,
+    turns,
+    writer_of,
+)
 from demos.kit.errors import UserError
 from demos.kit.events import sent
+from demos.kit.language import say, session_language
+from demos.kit.models import YOURS
+from demos.kit.writers import writer as fetched
 from demos.widgets.recording import recent
 from demos.widgets.writing import Value, writing
 from dlcore.bpe import BPE
 from dlcore.gpt import GPT, Shape, Writer
-from dlcore.gpt_speed import Lap, laps
+from dlcore.gpt_speed import MOST, Lap, laps
 from dlcore.gpt_tasks import MOST_TEXT
 from dlcore.gpt_writing import (
     DECODERS,
@@ -26,24 +41,72 @@ from dlcore.gpt_writing import (
     cost,
     generate,
     measure,
+    new_tokens,
 )
 from dlcore.tokenizers import Characters, Tokenizer
 
 _TELL_EVERY_S = 0.08
 # Random weights, two thirds of GPT-2's width: how fast it is does not depend on what it says.
 _LARGER = Shape(vocabulary=5000, context=256, layers=6, heads=8, width=512)
+# Without a cache each token of a model of a hundred million weights takes half a second.
+_MOST_FETCHED = 96
+_OPENINGS = ("start", "ask", "go_on")  # that the page itself suggests
 _BUSY = [gr.update(interactive=False), gr.update(interactive=True)]  # Write and Stop
 _FREE = [gr.update(interactive=True), gr.update(interactive=False)]
+
+
+# --- Which model ---------------------------------------------------------------------------------
+
+
+def choose(which: Any, prompt: Any, request: gr.Request) -> list[Any]:
+    """What suits a model: whether it can talk, twice; an opening, where none was typed.
+
+    The bundled model knows verses only, and the fetched ones hardly any Vietnamese.
+    """
+    talks = gr.update(visible=which == CHAT)
+    lang = session_language.get(request)
+    suited = "start" if which not in FETCHED else "ask" if which == CHAT else "go_on"
+    ours = {say(f"gpt.examples.{name}", spoken) for name in _OPENINGS for spoken in ("vi", "en")}
+    kept = which == YOURS or (isinstance(prompt, str) and prompt.strip() and prompt not in ours)
+    return [talks, talks, gr.skip() if kept else say(f"gpt.examples.{suited}", lang)]
+
+
+def warm(which: Any) -> None:
+    """Load a fetched model as soon as it is chosen, so that it answers at once when it is asked."""
+    if which in FETCHED:
+        fetched(which)
+
+
+def came(which: Any) -> float:
+    """After a fetch: load what came, and say when."""
+    warm(which)
+    return time.time()
+
+
+def forget() -> list[Any]:
+    """A new conversation begins: nothing is shown, and nothing was said before."""
+    return [None, None]
 
 
 # --- Writing -------------------------------------------------------------------------------------
 
 
-def write(prompt: Any, which: Any, own: Any, decoding: Decoding, page: str) -> Iterator[list[Any]]:
-    """Go on from an opening: both buttons, the text as it grows, and the tree it is the root of."""
-    writer = MODELS.named(which, own)
-    tree = Tree(writer, str(which), opening(writer, prompt))
-    yield from _grow(tree, 0, decoding, page)
+def write(
+    prompt: Any, which: Any, talk: Any, own: Any, before: Any, decoding: Decoding, page: str
+) -> Iterator[list[Any]]:
+    """Go on from an opening: both buttons, the text as it grows, the tree it is the root of, and
+    the box for the opening.
+
+    talk: the opening is said to the model, which answers, and knows what was said `before`.
+    """
+    talks = talk and which == CHAT
+    if talks:
+        tree = conversation(before, prompt)
+    else:
+        writer = writer_of(which, own)
+        tree = Tree(writer, str(which), opening(writer, prompt))
+    for count, values in enumerate(_grow(tree, 0, decoding, page)):
+        yield [*values, "" if talks and count == 0 else gr.skip()]  # what was said is on the page
 
 
 def force(
@@ -64,7 +127,8 @@ def _grow(tree: Tree, number: int, decoding: Decoding, page: str) -> Iterator[li
     """Write a branch to its end. The page is told at most every 80 ms, and of the first at once."""
     branch, over = tree.branches[number], turns.begin(page)
     forced, branch.ids = tuple(branch.ids), branch.ids[: branch.shared]
-    decoding = replace(decoding, length=max(decoding.length, len(forced)))
+    count = new_tokens(tree.writer, tree.prompt, decoding)
+    decoding = replace(decoding, length=max(count, len(forced)), whole=False)
     stages, parts = views.stages_of(decoding), list[Value]()
     tokens, new = list[Token](), list[Value]()
 
@@ -74,7 +138,7 @@ def _grow(tree: Tree, number: int, decoding: Decoding, page: str) -> Iterator[li
             new.clear()
         return writing(
             run=tree.run, branch=number, parent=branch.parent, shared=branch.shared,
-            prompt=tree.prompt, stages=stages, parts=recent(parts), state=state, **more,
+            prompt=tree.shown, stages=stages, parts=recent(parts), state=state, **more,
         )  # fmt: skip
 
     yield [*_BUSY, shown("writing"), tree]
@@ -110,11 +174,16 @@ def _judged(tree: Tree, ids: Sequence[int], tokens: Sequence[Token], spent: floa
 
 
 def compare_decoders(
-    prompt: Any, which: Any, own: Any, decoding: Decoding, page: str
+    prompt: Any, which: Any, talk: Any, own: Any, decoding: Decoding, page: str
 ) -> Iterator[list[Any]]:
     """The same opening, length and seed, four ways to choose: both buttons and the four texts."""
-    writer = MODELS.named(which, own)
-    text = opening(writer, prompt)
+    if talk and which == CHAT:
+        tree = conversation(None, prompt)
+        writer, text = tree.writer, tree.prompt
+    else:
+        writer = writer_of(which, own)
+        text = opening(writer, prompt)
+    length = new_tokens(writer, text, decoding)
     over = turns.begin(f"{page} compare")
     run = uuid.uuid4().hex[:8]
     written: dict[str, list[Token]] = {name: [] for name in DECODERS}
@@ -142,7 +211,7 @@ def compare_decoders(
 
     yield [*_BUSY, *shown("writing")]
     told = time.monotonic()
-    steps = compare(writer, text, length=decoding.length, seed=decoding.seed)
+    steps = compare(writer, text, length=length, seed=decoding.seed)
     for name, token in steps:
         written[name].append(token)
         if time.monotonic() - told >= _TELL_EVERY_S * 2:
@@ -185,10 +254,8 @@ def upload(file: Any) -> tuple[str, str]:
 def costs(vi: Any, en: Any, which: Any, own: Any) -> list[Any]:
     """Tokens of both texts for every tokenizer that is there; both texts cut by the chosen one."""
     texts = {"vi": passage(vi), "en": passage(en)}
-    chosen = MODELS.named(which, own).tokenizer
-    known: dict[str, Tokenizer] = {"bytes": BPE(()), "bundled": MODELS.bundled().tokenizer}
-    if isinstance(own, Trained):
-        known["yours"] = own.model.tokenizer
+    known: dict[str, Tokenizer] = {"bytes": BPE(()), **tokenizers(own)}
+    chosen = known.get(str(which), known["bundled"])
     found = {
         name: {lang: cost(tokenizer, text) for lang, text in texts.items()}
         for name, tokenizer in known.items()
@@ -202,12 +269,13 @@ def race(prompt: Any, which: Any, own: Any, larger: Any, page: str) -> Iterator[
     if larger:
         writer, text = _random_writer(), "A" * 16
     else:
-        writer = MODELS.named(which, own)
+        writer = writer_of(which, own)
         text = opening(writer, prompt)
+    most = MOST if larger or which not in FETCHED else _MOST_FETCHED
     over = turns.begin(f"{page} race")
     yield [*_BUSY, *views.speeds([])]
     done, told = list[Lap](), time.monotonic()
-    for lap in laps(writer, text):
+    for lap in laps(writer, text, most=most):
         done.append(lap)
         if over.is_set():
             break

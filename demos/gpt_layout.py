@@ -4,9 +4,9 @@ from typing import Any
 
 import gradio as gr
 
-from demos.gpt_state import CORPORA, job_arguments
+from demos.gpt_state import CORPORA, KINDS, job_arguments
+from demos.kit.fetching import Offer
 from demos.kit.language import localise, say
-from demos.kit.models import NAMES
 from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
 from demos.kit.training import TrainingPanel
@@ -38,16 +38,22 @@ class Layout:
             )
             self.prompt = localise(text, label="gpt.prompt", placeholder="gpt.prompt_placeholder")
             which = gr.Radio(
-                list(NAMES),
+                list(KINDS),
                 value="bundled",
-                interactive=False,
-                scale=1,
-                min_width=200,
+                interactive=True,
+                scale=2,
+                min_width=260,
                 elem_id="gpt-which",
             )
             self.which = localise(
-                which, label="gpt.which", choices={name: f"gpt.models.{name}" for name in NAMES}
+                which, label="gpt.which", choices={name: f"gpt.models.{name}" for name in KINDS}
             )
+        self.offer = Offer(topic, self.which, instead="gpt.offers.choose")
+        self.came = gr.State(0.0)  # when a model came last
+        self.talk = localise(
+            gr.Checkbox(True, visible=False, interactive=True, container=False, elem_id="gpt-talk"),
+            label="gpt.talk",
+        )
         contents = {
             "write": self._write,
             "compare": self._compare,
@@ -62,6 +68,7 @@ class Layout:
         with gr.Row(elem_classes="dl-buttons"):
             self.write = button("gpt.write", variant="primary")
             self.write_stop = button("gpt.write_stop", variant="stop", interactive=False)
+            self.forget = button("gpt.forget", visible=False)
         self.writing = Writing(None, branches=True, elem_id="gpt-writing")
         self.decoding = SettingsForm(
             self.topic,

@@ -7,21 +7,29 @@ import unicodedata
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from demos.kit.errors import UserError
-from demos.kit.models import Models, Own
+from demos.kit.models import YOURS, Models, Own
 from demos.kit.run import Run
-from dlcore import gpt
+from demos.kit.writers import writer
+from dlcore import gpt, pretrained
 from dlcore.data.opinions import load_opinions
 from dlcore.gpt_tasks import LEAST_TEXT, MOST_TEXT
 from dlcore.gpt_writing import encode_prompt
+from dlcore.llama import chatting
+from dlcore.tokenizers import Tokenizer, tokenizer_in
 
 MOST_CHARACTERS = 10_000  # of an opening
 MOST_BRANCHES = 60  # of one tree
 _MOST_PAGES = 1_000  # whose newest writing is known
 
 MODELS = Models("gpt", lambda _: gpt.load_bundled(), lambda _: gpt.BUNDLED)
+CHAT = "smollm2"  # was taught to hold a conversation
+FETCHED = (CHAT, "gpt2")  # names in the store
+KINDS = (*MODELS.shipped, *FETCHED, YOURS)
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,32 @@ def trained(run: Run) -> Trained | None:
     if run.kept is None:
         return None
     return Trained(gpt.restore(run.kept.state, run.config), run.config)
+
+
+def writer_of(which: object, own: object) -> gpt.Writer:
+    """The model of a name that a browser sent. Raises UserError, also if it is not here yet."""
+    if not isinstance(which, str) or which not in FETCHED:
+        return MODELS.named(which, own)
+    found = writer(which)
+    if found is None:
+        raise UserError("gpt.errors.not_here", title=pretrained.MODELS[which].title)
+    return found
+
+
+def tokenizers(own: object) -> dict[str, Tokenizer]:
+    """Of every model that is here. None of them is loaded for it."""
+    found: dict[str, Tokenizer] = {"bundled": MODELS.bundled().tokenizer}
+    for name in FETCHED:
+        if path := pretrained.find(name):
+            found[name] = _tokenizer_in(path)
+    if isinstance(own, Trained):
+        found["yours"] = own.model.tokenizer
+    return found
+
+
+@cache
+def _tokenizer_in(path: Path) -> Tokenizer:
+    return tokenizer_in(path)
 
 
 # --- A text and its branches ---------------------------------------------------------------------
@@ -60,8 +94,22 @@ class Tree:
     writer: gpt.Writer
     which: str
     prompt: str
+    turns: tuple[tuple[str, str], ...] | None = None  # said and answered before, if it is a talk
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     branches: list[Branch] = field(default_factory=lambda: [Branch(-1, 0)])
+
+    @property
+    def shown(self) -> str:
+        """What stands before the tokens: the opening, or the conversation up to here."""
+        if self.turns is None:
+            return self.prompt
+        past = "".join(f"{_SAYS}{said}\n{answer}\n\n" for said, answer in self.turns)
+        return f"{past}{_SAYS}{self.prompt}\n"
+
+    def answer(self) -> str:
+        """What the newest branch says."""
+        ids = [i for i in self.branches[-1].ids if i not in self.writer.stops]
+        return self.writer.tokenizer.decode(ids)
 
     def fork(self, data: object) -> int:
         """The new branch that an event {"run", "branch", "at", "id"} asks for. Raises UserError."""
@@ -80,6 +128,20 @@ class Tree:
         assert isinstance(at, int) and isinstance(new, int)
         self.branches.append(Branch(branch, at, [*parent.ids[:at], new]))
         return len(self.branches) - 1
+
+
+_SAYS = "❯ "  # before what a person says
+
+
+def conversation(before: object, said: object) -> Tree:
+    """The next turn of the conversation that was shown last, or a new one. Raises UserError."""
+    text = passage(said).strip()
+    if not text:
+        raise UserError("gpt.errors.say_something")
+    turns: tuple[tuple[str, str], ...] = ()
+    if isinstance(before, Tree) and before.turns is not None:
+        turns = (*before.turns, (before.prompt, before.answer().strip()))
+    return Tree(chatting(writer_of(CHAT, None), turns), CHAT, text, turns)
 
 
 def _within(value: object, end: int) -> bool:

@@ -30,6 +30,7 @@ class Decoding(Settings):
     """How to choose. The defaults are those that the bundled GPT was measured with."""
 
     length: int = setting(140, low=1, high=1000)  # new tokens
+    whole: bool = setting(False)  # the length counts the opening's tokens, too
     temperature: float = setting(0.8, low=0.05, high=3.0)  # below 1: the likely becomes likelier
     top_k: int = setting(0, low=0, high=1000)  # only the k likeliest; 0: all
     top_p: float = setting(0.95, low=0.05, high=1.0)  # only the likeliest that together reach p
@@ -45,8 +46,9 @@ DECODERS = {
     "top_k": Decoding(temperature=1.0, top_k=20, top_p=1.0),
     "top_p": Decoding(temperature=1.0, top_p=0.9),
 }
-# `generate_text` of the tutorial: temperature 0.7, sampled, 100 tokens.
-TUTORIAL_DECODING = Decoding(length=100, temperature=0.7, top_p=1.0)
+# `generate_text` of the tutorial: sampled at temperature 0.7, max_length=100 with the opening. That
+# transformers then also keeps only the 50 likeliest tokens (its default) is not said there.
+TUTORIAL_DECODING = Decoding(length=100, whole=True, temperature=0.7, top_k=50, top_p=1.0)
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,16 @@ def generate(
     the last that comes); stop by closing.
 
     forced: tokens that come first whatever their probability: a branch of an earlier text. They
-    count as new ones, so that `length` is always the number of tokens that come. The seed draws one
-    number for each place: after the same forced tokens the same text follows.
+    count as new ones; `new_tokens` says how many come at most. The seed draws one number for each
+    place: after the same forced tokens the same text follows.
     use_cache: without it, everything is read anew for every token, which changes only the speed.
     """
     ids = encode_prompt(writer, prompt)
-    luck = torch.rand(decoding.length, generator=_seeded(decoding.seed)).tolist()
+    count = new_tokens(writer, prompt, decoding)
+    luck = torch.rand(count, generator=_seeded(decoding.seed)).tolist()
     eye = _Eye(writer, use_cache)
     speller = writer.tokenizer.speller()
-    for place in range(decoding.length):
+    for place in range(count):
         logits = eye.read(ids)  # (V,)
         found = stages(logits, ids, decoding)  # (stages, V), probabilities
         is_forced = place < len(forced)
@@ -105,6 +108,12 @@ def generate(
         yield _token(writer.tokenizer, new, found, speller, is_forced)
         if new in writer.stops:
             return
+
+
+def new_tokens(writer: Writer, prompt: str, decoding: Decoding) -> int:
+    """How many tokens may come: at least one, also where the opening is as long as it may be."""
+    before = len(encode_prompt(writer, prompt)) if decoding.whole else 0
+    return max(1, decoding.length - before)
 
 
 def encode_prompt(writer: Writer, prompt: str) -> list[int]:
@@ -117,6 +126,11 @@ def write(writer: Writer, prompt: str, decoding: Decoding) -> str:
     """The new text alone, whole."""
     ids = [token.id for token in generate(writer, prompt, decoding)]
     return writer.tokenizer.decode([i for i in ids if i not in writer.stops])
+
+
+def generate_text(writer: Writer, prompt: str, max_length: int = 100, *, seed: int = 0) -> str:
+    """The tutorial's function: the opening and what follows, `max_length` tokens together."""
+    return prompt + write(writer, prompt, replace(TUTORIAL_DECODING, length=max_length, seed=seed))
 
 
 def stages(logits: Tensor, ids: Sequence[int], decoding: Decoding) -> Tensor:

@@ -9,7 +9,7 @@ foundation language models", 2023; Allal et al., "SmolLM2", 2025). Look at `turn
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -243,10 +243,14 @@ def load(path: str | Path, *, context: int = _CONTEXT) -> Writer:
     return Writer(model.eval().requires_grad_(False), tokenizer, stops=stops)
 
 
-def chatting(writer: Writer, system: str = SYSTEM) -> Writer:
+def chatting(
+    writer: Writer, turns: Sequence[tuple[str, str]] = (), *, system: str = SYSTEM
+) -> Writer:
     """The same model, which answers what it is given as somebody's words instead of going on.
 
     A conversation is a text, too: who speaks stands between tokens that no typed text is read as.
+    turns: what was said and answered before; the oldest are forgotten where all together would take
+    more than half of the context.
     """
     tokenizer = writer.tokenizer
     assert isinstance(tokenizer, BPE)
@@ -256,6 +260,19 @@ def chatting(writer: Writer, system: str = SYSTEM) -> Writer:
     def says(who: str) -> list[int]:
         return [start, *tokenizer.encode(f"{who}\n")]
 
-    lead = [*says("system"), *tokenizer.encode(system), end, *line, *says("user")]
     tail = [end, *line, *says("assistant")]
+    past = list[int]()
+    for said, answer in reversed(turns):
+        turn = [
+            *says("user"),
+            *tokenizer.encode(said),
+            *tail,
+            *tokenizer.encode(answer),
+            end,
+            *line,
+        ]
+        if len(turn) + len(past) > writer.model.shape.context // 2:
+            break
+        past = turn + past
+    lead = [*says("system"), *tokenizer.encode(system), end, *line, *past, *says("user")]
     return replace(writer, lead=tuple(lead), tail=tuple(tail))

@@ -9,8 +9,10 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from dlcore.bpe import BPE, SPLITS, Piece, Speller, Tokenizer
@@ -18,7 +20,7 @@ from dlcore.syllables import Syllables
 
 __all__ = [
     "BPE", "Characters", "Piece", "Speller", "Syllables", "Tokenizer", "tokenizer_from_bytes",
-    "tokenizer_tensor", "train_characters",
+    "tokenizer_in", "tokenizer_tensor", "train_characters",
 ]  # fmt: skip
 
 
@@ -74,6 +76,12 @@ class CharacterSpeller:
 def tokenizer_tensor(tokenizer: Tokenizer) -> Tensor:
     """Its bytes (N,) uint8, to lie among the weights of a model."""
     return torch.frombuffer(bytearray(tokenizer.to_bytes()), dtype=torch.uint8)
+
+
+def tokenizer_in(path: str | Path) -> Tokenizer:
+    """That of a pretrained model's file, without the model. Raises ValueError, OSError."""
+    with safe_open(path, framework="pt") as file:
+        return tokenizer_from_bytes(bytes(file.get_tensor("tokenizer").numpy()))
 
 
 def tokenizer_from_bytes(data: bytes) -> Tokenizer:

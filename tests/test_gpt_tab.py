@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -24,11 +25,22 @@ from demos.gpt_state import (
 from demos.kit.errors import UserError
 from demos.kit.run import Run
 from demos.kit.script import standalone
-from dlcore import gpt
+from dlcore import gpt, pretrained
 from dlcore.gpt_speed import laps
 from dlcore.gpt_tasks import Sums, make_task
-from dlcore.gpt_writing import DECODERS, Decoding, encode_prompt, generate
+from dlcore.gpt_writing import (
+    DECODERS,
+    TUTORIAL_DECODING,
+    Decoding,
+    encode_prompt,
+    generate,
+    generate_text,
+    new_tokens,
+    write,
+)
+from dlcore.llama import chatting, load
 from dlcore.progress import Progress
+from tests.small_llama import save_small_smollm2
 
 SMALL = gpt.Config(width=16, heads=2, layers=1, context=32, steps=10, lines=2)
 VERSE = "Trăm năm trong cõi người ta,\nChữ tài chữ mệnh khéo là ghét nhau.\n" * 6
@@ -40,6 +52,13 @@ def own() -> Trained:
     task = make_task(SMALL, VERSE)
     state = gpt._state(gpt.build(SMALL, task), task)
     return Trained(gpt.restore(state, SMALL), SMALL)
+
+
+@pytest.fixture
+def empty_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where fetched models would be: whoever runs the tests may have some."""
+    monkeypatch.setattr(pretrained, "folder", lambda: tmp_path)
+    return tmp_path
 
 
 def written(tree: Tree, decoding: Decoding, event: Any = None) -> list[Any]:
@@ -167,11 +186,102 @@ def test_verses_are_judged_for_a_model_that_learnt_verse(own: Trained) -> None:
 
 
 def test_four_decoders_write_side_by_side(own: Trained) -> None:
-    *_, last = on.compare_decoders("Trăm", "yours", own, Decoding(length=8), "page")
+    *_, last = on.compare_decoders("Trăm", "yours", False, own, Decoding(length=8), "page")
     shown = last[2:]
     assert [value["title"] for value in shown] == list(DECODERS)
     assert all(len(joined([value])) == 8 for value in shown)
     assert all(value["measures"]["entropy"] > 0 for value in shown)
+
+
+# Fetched models
+
+
+def test_a_model_that_is_not_here_is_not_written_with(empty_store: Path) -> None:
+    for which in ("smollm2", "gpt2"):
+        for ask in (
+            lambda name: next(on.write("Hi", name, False, None, None, Decoding(), "page")),
+            lambda name: next(on.compare_decoders("Hi", name, False, None, Decoding(), "page")),
+            lambda name: next(on.race("Hi", name, None, False, "page")),
+        ):
+            with pytest.raises(UserError) as error:
+                ask(which)
+            assert error.value.key == "gpt.errors.not_here"
+            assert error.value.values["title"] in ("SmolLM2", "GPT-2")
+    on.warm("smollm2")  # nothing to load, and no fault
+
+
+def talked(said: str, before: Tree | None, decoding: Decoding) -> tuple[Tree, list[Any]]:
+    """A turn of a conversation: the tree that the page keeps, and all that it gets."""
+    events = list(on.write(said, "smollm2", True, None, before, decoding, "page"))
+    return events[0][3], events
+
+
+def test_a_conversation_knows_what_was_said(empty_store: Path) -> None:
+    save_small_smollm2(empty_store / "smollm2.safetensors")
+    decoding = Decoding(length=9, temperature=1.0, seed=1)
+    first, events = talked(" Xin chào ", None, decoding)
+    assert first.prompt == "Xin chào" and first.turns == ()
+    assert events[0][4] == "", "what was said leaves the box"
+    writer = load(empty_store / "smollm2.safetensors")
+    expected = [token.id for token in generate(chatting(writer), "Xin chào", decoding)]
+    assert first.branches[0].ids == expected
+    assert events[-1][2]["prompt"] == "❯ Xin chào\n"
+    answer = first.answer()
+    assert answer and answer == writer.tokenizer.decode([i for i in expected if i > 2])
+    # A forced token is part of what was answered.
+    *_, last = on.force(
+        first, decoding,
+        gr.EventData(None, {"run": first.run, "branch": 0, "at": 1, "id": 77}), "page",
+    )  # fmt: skip
+    assert last[2]["branch"] == 1 and first.answer() != answer
+    second, events = talked("Vì sao?", first, decoding)
+    assert second.turns == (("Xin chào", first.answer().strip()),)
+    expected = [t.id for t in generate(chatting(writer, second.turns), "Vì sao?", decoding)]
+    assert second.branches[0].ids == expected
+    shown = events[-1][2]["prompt"]
+    assert shown == f"❯ Xin chào\n{first.answer().strip()}\n\n❯ Vì sao?\n"
+    assert on.forget() == [None, None]
+    with pytest.raises(UserError) as error:
+        talked("  ", second, decoding)
+    assert error.value.key == "gpt.errors.say_something"
+
+
+def test_without_a_conversation_it_goes_on(empty_store: Path) -> None:
+    save_small_smollm2(empty_store / "smollm2.safetensors")
+    decoding = Decoding(length=5, seed=2)
+    events = list(on.write("Deep", "smollm2", False, None, None, decoding, "page"))
+    writer = load(empty_store / "smollm2.safetensors")
+    assert events[0][3].branches[0].ids == [t.id for t in generate(writer, "Deep", decoding)]
+    assert events[-1][2]["prompt"] == "Deep"
+    *_, last = on.compare_decoders("Deep", "smollm2", True, None, Decoding(length=4), "page")
+    assert all(1 <= len(joined([value])) <= 4 for value in last[2:])
+    *_, last = on.race("Deep", "smollm2", None, False, "page")
+    assert last[3]["items"][1]["key"] in ("same", "differs")  # it rounds: random weights may tell
+    assert last[2]["runs"][0]["curves"]["plain"][-1][0] == on._MOST_FETCHED
+
+
+def test_an_opening_that_suits_the_model_replaces_no_other() -> None:
+    def chosen(which: str, prompt: Any) -> Any:
+        return on.choose(which, prompt, gr.Request())
+
+    start = "Trăm năm trong cõi người ta,"
+    assert chosen("smollm2", start)[2] == "Why is the sky blue?"
+    assert chosen("gpt2", "Why is the sky blue?")[2] == "Deep learning is"
+    assert chosen("bundled", "")[2] == start
+    for which, prompt in (("smollm2", "Của tôi"), ("yours", start)):
+        assert not isinstance(chosen(which, prompt)[2], str)
+    assert [value["visible"] for value in chosen("smollm2", start)[:2]] == [True, True]
+    assert [value["visible"] for value in chosen("gpt2", start)[:2]] == [False, False]
+
+
+def test_the_tutorials_length_counts_the_opening(own: Trained) -> None:
+    decoding = dataclasses.replace(TUTORIAL_DECODING, length=20)
+    values = written(Tree(own.model, "yours", "Trăm"), decoding)
+    assert len(joined(values)) == 20 - len(encode_prompt(own.model, "Trăm")) == 15
+    assert values[0]["stages"] == ["model", "temperature", "top_k"]
+    text = generate_text(own.model, "Trăm", 20)
+    assert text == "Trăm" + write(own.model, "Trăm", Decoding(15, False, 0.7, 50, 1.0))
+    assert new_tokens(own.model, "Trăm " * 50, TUTORIAL_DECODING) == 1
 
 
 # What may be asked
@@ -187,7 +297,9 @@ def test_an_opening_that_cannot_be_read_is_refused(text: Any) -> None:
     "text", ["", " ", "\n\n", "مرحبا", "👍🏽", "e\u0301" * 50, "\x00\u202e", "nửa \ud800", "<b>"]
 )
 def test_any_text_is_gone_on_from(own: Trained, text: str) -> None:
-    values = [event[2] for event in on.write(text, "yours", own, Decoding(length=2), "any")]
+    values = [
+        event[2] for event in on.write(text, "yours", True, own, None, Decoding(length=2), "any")
+    ]
     assert values[-1]["state"] == "done"
     values[-1]["prompt"].encode("utf-8")
 
@@ -242,7 +354,7 @@ def test_remarks_say_when_it_learns_by_heart() -> None:
     assert views.film(run)["frames"][-1]["text"] == "mẫu"
 
 
-def test_costs_are_counted_for_every_tokenizer(own: Trained) -> None:
+def test_costs_are_counted_for_every_tokenizer(own: Trained, empty_store: Path) -> None:
     counts, per_word, vi, _ = on.costs("trăm năm", "a hundred", "yours", own)
     assert counts["labels"] == ["bytes", "bundled", "yours"]
     series = {row["name"]: row["values"] for row in counts["series"]}
@@ -251,6 +363,12 @@ def test_costs_are_counted_for_every_tokenizer(own: Trained) -> None:
     assert len(per_word["items"]) == 3
     shown = "".join(token["t"] for token in joined([vi]).values())
     assert shown == "trăm năm"
+    save_small_smollm2(empty_store / "smollm2.safetensors")
+    counts, per_word, _, en = on.costs("trăm năm", "a hundred 12", "smollm2", None)
+    assert counts["labels"] == ["bytes", "bundled", "smollm2"]
+    cut = [token["t"] for token in joined([en]).values()]
+    assert "".join(cut) == "a hundred 12" and cut[-2:] == ["1", "2"]
+    assert on.costs("", "", "gpt2", None)[0]["labels"] == ["bytes", "bundled", "smollm2"]
 
 
 def test_with_and_without_a_cache_the_same_text_is_written(own: Trained) -> None:

@@ -20,13 +20,8 @@ from dlcore.llama import SYSTEM, HalfLinear, Llama, LlamaShape, chatting, load, 
 from dlcore.llama_files import convert_smollm2, in_halves, read_hub
 from dlcore.tokenizers import tokenizer_from_bytes
 from dlcore.torchvision_mend import import_transformers
+from tests.small_llama import SHAPE, SPECIAL, VERSE, published_tokenizer
 
-ROOT = Path(__file__).parent.parent
-SHAPE = LlamaShape(
-    vocabulary=600, context=64, layers=3, heads=6, kv_heads=2, width=96, hidden=160
-)  # fmt: skip
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-VERSE = "Trăm năm trong cõi người ta,\nChữ tài chữ mệnh khéo là ghét nhau.\nIt's 2026: 15 apples!\n"
 HARD = (
     "",
     " ",
@@ -68,24 +63,7 @@ def reference() -> Any:
 
 @pytest.fixture(scope="module")
 def published() -> Any:
-    """A tokenizer of the same kind as SmolLM2's, by the library that made that one."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=SHAPE.vocabulary, special_tokens=SPECIAL, show_progress=False
-    )
-    books = [file.read_text(encoding="utf-8") for file in sorted(ROOT.glob("demos/lessons/*/l*"))]
-    tokenizer.train_from_iterator([*HARD[2:7], VERSE, *books], trainer)
-    assert tokenizer.get_vocab_size() == SHAPE.vocabulary
-    return tokenizer
+    return published_tokenizer()
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +81,9 @@ def writer(hub: Path) -> Writer:
     """What has gone the whole way: published, converted, kept, loaded."""
     state, tokenizer, shape = read_hub(hub, SHAPE)
     tensors = {**state, "tokenizer": torch.tensor(list(tokenizer.to_bytes()), dtype=torch.uint8)}
-    save(hub / "smollm2.safetensors", tensors, topic="smollm2", config=asdict(shape), metrics={})
-    return load(hub / "smollm2.safetensors")
+    wide = {**asdict(shape), "context": 4096}
+    save(hub / "smollm2.safetensors", tensors, topic="smollm2", config=wide, metrics={})
+    return load(hub / "smollm2.safetensors", context=SHAPE.context)
 
 
 @pytest.fixture(scope="module")
@@ -335,7 +314,9 @@ def test_typed_text_is_never_read_as_a_sign_of_the_conversation(writer: Writer) 
 # --- Writing -------------------------------------------------------------------------------------
 
 
-def test_a_conversation_is_written_as_its_makers_do(writer: Writer, published: Any) -> None:
+def test_a_conversation_is_written_as_its_makers_do(
+    writer: Writer, published: Any, hub: Path
+) -> None:
     """Their template, in Jinja, stands in the file's tokenizer.chat_template."""
     from jinja2 import Template
 
@@ -348,11 +329,21 @@ def test_a_conversation_is_written_as_its_makers_do(writer: Writer, published: A
         "{% endif %}"
     )
     said = "Xin chào, 2 + 2 = ?"
-    whole = template.render(
-        messages=[{"role": "user", "content": said}], add_generation_prompt=True
-    )
+    messages = [{"role": "user", "content": said}]
+    whole = template.render(messages=messages, add_generation_prompt=True)
     assert SYSTEM in whole
     assert encode_prompt(chatting(writer), said) == published.encode(whole).ids
+    messages += [{"role": "assistant", "content": "4."}, {"role": "user", "content": "Sao vậy?"}]
+    whole = template.render(messages=messages, add_generation_prompt=True)
+    wide = load(hub / "smollm2.safetensors", context=4000)
+    assert encode_prompt(chatting(wide, [(said, "4.")]), "Sao vậy?") == published.encode(whole).ids
+
+
+def test_an_old_turn_is_forgotten_when_the_conversation_grows(writer: Writer) -> None:
+    long, short = ("dài " * 40, "vâng"), ("a", "b")
+    talk = chatting(writer, [long, short])
+    assert talk.lead == chatting(writer, [short]).lead
+    assert len(talk.lead) > len(chatting(writer).lead)
 
 
 def test_writing_ends_where_the_text_ends(writer: Writer) -> None:
