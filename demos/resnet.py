@@ -117,7 +117,7 @@ def _wire_sections(tab: Layout) -> None:
         [tab.cover.brush, tab.fill.change],
         guard(hide, names=names, newest=True),
         [tab.cover, tab.fill, tab.shown, *values],
-        [tab.cover, tab.less],
+        [tab.given, tab.less],
         api_name="resnet_hide",
         api_description="What is left of the answer when painted places of the picture are gone.",
         **LIVE,

@@ -26,7 +26,7 @@ from demos.resnet_state import (
     shown_or_first,
     stage_of,
 )
-from demos.widgets.cover import covered, turn_of
+from demos.widgets.cover import covered
 from demos.widgets.photo import uploaded
 from demos.widgets.status import status
 from dlcore import resnet
@@ -70,7 +70,7 @@ def predict(payload: Any, name: Any, shown: Any, config: resnet.Config) -> list[
     return [
         now,
         views.picture(now, answer),
-        "" if now.name == "yours" else now.name,
+        "" if data is not None else gr.skip(),
         views.top({config.preparation: answer.probabilities}, config.top),
         views.told(config, answer),
         run,
@@ -122,9 +122,9 @@ def fill_labels() -> tuple[Any, Any]:
 
 
 def study(section: Any, shown: Any, label: Any, against: Any, config: resnet.Config) -> list[Any]:
-    """What the open section shows: steps, answers | reasons, randomised | cover, less | stages."""
+    """The open section: steps, answers | reasons, forgotten | cover, given, less | stages."""
     now = shown_or_first(shown)
-    fresh: list[Any] = [gr.skip()] * 7
+    fresh: list[Any] = [gr.skip()] * 8
     if section == "gets":
         fresh[0:2] = views.steps(now, config)
     elif section == "why":
@@ -132,9 +132,9 @@ def study(section: Any, shown: Any, label: Any, against: Any, config: resnet.Con
         heats = views.cams(now, config, asked[0], label_of(against))
         fresh[2:4] = views.explained(pixels(now, config), heats, asked=asked), None
     elif section == "hide":
-        fresh[4:6] = views.to_cover(now, config), None
+        fresh[4:7] = views.to_cover(now, config), None, None
     elif section == "stages":
-        fresh[6] = views.through_stages(now, config)
+        fresh[7] = views.through_stages(now, config)
     return fresh
 
 
@@ -145,7 +145,7 @@ def opened(section: str) -> Callable[[], str]:
 def hide(payload: Any, fill: Any, shown: Any, config: resnet.Config) -> tuple[Any, Any]:
     """What is left of the answer when the painted places are gone."""
     mask, now = covered(payload), shown_or_first(shown)
-    return views.less(now, config, mask, fill=one_of(fill, FILLS), turn=turn_of(payload))
+    return views.less(now, config, mask, fill=one_of(fill, FILLS))
 
 
 def neighbours(section: Any, shown: Any, config: resnet.Config) -> Iterator[tuple[Any, Any]]:

@@ -57,8 +57,8 @@ class Layout:
 
     @property
     def studied(self) -> list[Any]:
-        return [self.steps, self.ways, self.reasons, self.forgotten, self.cover, self.less,
-                self.stages]  # fmt: skip
+        return [self.steps, self.ways, self.reasons, self.forgotten, self.cover, self.given,
+                self.less, self.stages]  # fmt: skip
 
     # --- Top ---------------------------------------------------------------------------------
 
@@ -134,7 +134,10 @@ class Layout:
                     label="resnet.fill",
                     choices={name: f"resnet.fills.{name}" for name in FILLS},
                 )
-                self.less = Classes(texts=_WORDS, empty="paint_first", elem_id="resnet-less")
+                self.given = Photos(
+                    side=224, texts=_WORDS, empty="paint_first", elem_id="resnet-given"
+                )
+                self.less = Classes(texts=_WORDS, empty="nothing_yet", elem_id="resnet-less")
 
     def _stages(self) -> None:
         caption("resnet.captions.stages")

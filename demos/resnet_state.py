@@ -48,10 +48,7 @@ def sent_picture(data: bytes) -> Shown:
     try:
         picture = open_picture(data)
     except PictureError as error:
-        known = {"most_mp": "", "width": "", "height": "", "most_mb": "", "mb": ""}
-        if error.key == "pixels" and "width" not in error.values:
-            raise UserError("resnet.errors.pixels_unknown", **{**known, **error.values}) from error
-        raise UserError(f"resnet.errors.{error.key}", **{**known, **error.values}) from error
+        raise UserError(f"resnet.errors.{error.key}", **error.values) from error
     size = picture.size
     if max(size) > _MOST_SIDE:
         scale = _MOST_SIDE / max(size)

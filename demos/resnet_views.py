@@ -155,19 +155,18 @@ def explained(
     words = {"label": named(label), "p": {"percent": probability}}
     curves = found.curves if found else {}
     measured = areas(curves)
-    stage = stage or next(reversed(heats))
+    stage = stage or list(heats)[-1]
     cards = []
     for name in METHODS:
-        more: dict[str, Any] = dict(words)
+        more: dict[str, Any] = {"words": words}
         if name in curves:
-            more |= _verdict(measured, name) | {"note": "trust"}
-            curve = curves[name]
-            more["curves"] = {k: _line(curve, k) for k in ("insertion", "deletion")}
+            more["words"] = {**words, **_verdict(measured, name)}
+            more["note"] = "trust"
+            more["curves"] = {k: _line(curves[name], k) for k in ("insertion", "deletion")}
             more["areas"] = {k: measured[f"{k}_{name}"] for k in ("insertion", "deletion")}
         if name == "grad_cam":
-            cards.append(card(name, layers=heats, layer=stage, **more))
-        else:
-            cards.append(card(name, found.heats.get(name) if found else None, **more))
+            more |= {"layers": heats, "layer": stage}
+        cards.append(card(name, found.heats.get(name) if found else None, **more))
     return reasons(data_url(pixels, quality=92), cards)
 
 
@@ -180,8 +179,8 @@ def _verdict(measured: Mapping[str, float], name: str) -> dict[str, Any]:
     insertion, deletion = (measured[f"{kind}_{RANDOM}"] for kind in ("insertion", "deletion"))
     gap = measured[f"insertion_{name}"] - measured[f"deletion_{name}"]
     return {
-        "gap": round(gap, 2),
-        "chance": round(insertion - deletion, 2),
+        "gap": round(gap, 2) + 0.0,
+        "chance": round(insertion - deletion, 2) + 0.0,  # no "-0"
         "insertion": round(insertion, 2),
         "deletion": round(deletion, 2),
     }
@@ -191,9 +190,13 @@ def randomised(pixels: np.ndarray, found: tuple[Randomised, ...]) -> dict[str, A
     """The heat after each stage has forgotten what it had learned."""
     cards = []
     for one in found:
-        told = {"similarity": _rounded(one.similarity), "p": {"percent": one.probability}}
-        name = "intact" if not one.layer else "forgotten"
-        cards.append(card(name, one.explanation.heat, note="left", layer_name=one.layer, **told))
+        name = "forgotten" if one.layer else "intact"
+        told = {
+            "similarity": _rounded(one.similarity),
+            "p": {"percent": one.probability},
+            "layer": {lang: say(f"resnet.words.{one.layer or name}", lang) for lang in LANGUAGES},
+        }
+        cards.append(card(name, one.explanation.heat, note="left", words=told))
     return reasons(data_url(pixels, quality=92), cards)
 
 
@@ -210,7 +213,7 @@ def to_cover(shown: Shown, config: resnet.Config) -> dict[str, Any]:
 
 
 def less(
-    shown: Shown, config: resnet.Config, mask: np.ndarray, *, fill: str, turn: int
+    shown: Shown, config: resnet.Config, mask: np.ndarray, *, fill: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The picture with the mask's places gone, as the network gets it, and both answers."""
     model = network(config.network)
@@ -225,11 +228,7 @@ def less(
     ids = list(dict.fromkeys([*before.topk(config.top).indices.tolist(), int(after.argmax())]))
     seen = classes(ids, [named(i) for i in ids], {n: p[ids].tolist() for n, p in answers.items()})
     given = np.asarray(to_picture(model.recipe.denormalise(gone)))
-    return {
-        **to_cover(shown, config),
-        "covered": data_url(given, quality=92),
-        "seen": turn,
-    }, seen
+    return photos([photo(given, "given")]), seen
 
 
 # --- Stages and neighbours -----------------------------------------------------------------------
@@ -293,7 +292,8 @@ def figure(run: Run, lang: str) -> "Figure":
     for axes in (first, second):
         axes.imshow(answer.prepared.cropped)
         axes.set_axis_off()
-    second.imshow(laid_over(last, answer.prepared.images)[0], cmap="viridis", alpha=0.55)
+    heat = laid_over(last, answer.prepared.images)[0].numpy()
+    second.imshow(heat, cmap="viridis", alpha=0.55)
     second.set_title(f"Grad-CAM: {answer.guesses[0].label.named(lang)}", fontsize=9)
     bars.barh([guess.label.named(lang) for guess in guesses], [g.probability for g in guesses])
     bars.set_xlim(0, 1)

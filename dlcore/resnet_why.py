@@ -5,7 +5,7 @@ that show what they have so far and can be stopped. The explanations are in dlco
 tests in dlcore/faithfulness.py. Look at `why_job`: four heats, then how far each can be trusted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -94,7 +94,7 @@ def why_job(question: Question, config: WhyConfig = WhyConfig()) -> Iterator[Pro
     Raises FileNotFoundError where the network's weights are not here.
     """
     model = load_network(question.network)
-    methods = {
+    methods: dict[str, Callable[[Asked], Iterator[Progress]]] = {
         "grad_cam": METHODS["grad_cam"],
         "smooth_grad": partial(
             smooth_grad, samples=config.samples, noise=config.noise, seed=config.seed

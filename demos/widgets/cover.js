@@ -1,4 +1,4 @@
-/* A picture to paint over with a brush; the server says what is left of the answer. See cover.py. */
+/* A picture to paint over with a brush; the server says what is left. See cover.py. */
 
 import { canvasOf, node, start, words } from "./common.js";
 import { holder } from "./overlay.js";
@@ -13,11 +13,10 @@ export function mount(host) {
   const view = build();
   canvasOf(host).append(view.root);
   const context = view.canvas.getContext("2d");
-  const photographs = [holder(), holder()];
+  const photograph = holder();
   const mask = new Uint8Array(SIDE * SIDE);
   const past = []; // masks before each stroke
   let shown = {}; // what Python sent last
-  let turn = 0;
   let timer = null;
   let last = 0;
   let brush = null; // where the brush is, in cells
@@ -47,7 +46,6 @@ export function mount(host) {
   }
 
   function changed(now = false) {
-    turn += 1;
     paint();
     if (now) send();
     else timer ??= setTimeout(send, Math.max(0, last + SEND_EVERY_MS - performance.now()));
@@ -58,7 +56,7 @@ export function mount(host) {
     timer = null;
     last = performance.now();
     const painted = mask.some(Boolean) ? btoa(String.fromCharCode(...mask)) : "";
-    host.props.value = { mask: painted, turn };
+    host.props.value = { mask: painted };
     host.trigger("brush", {});
   }
 
@@ -82,7 +80,6 @@ export function mount(host) {
     finger = event.pointerId;
     view.canvas.setPointerCapture(finger);
     remember();
-    Object.assign(view, { keys: false });
     [down, erase, brush] = [true, view.eraser.getAttribute("aria-pressed") === "true", place(event)];
     stamp();
   });
@@ -128,17 +125,13 @@ export function mount(host) {
   view.size.addEventListener("input", () => paint());
 
   function paint() {
-    const [photo, coveredOne] = [photographs[0](shown.src ?? "", paint), photographs[1](shown.covered ?? "", paint)];
+    const photo = photograph(shown.src ?? "", paint);
     context.clearRect(0, 0, SHOWN, SHOWN);
-    const current = coveredOne !== null && shown.seen === turn && !down;
-    const picture = current ? coveredOne : photo;
-    if (picture) context.drawImage(picture, 0, 0, SHOWN, SHOWN);
-    if (!current) {
-      context.fillStyle = "rgb(126 126 126 / .8)";
-      mask.forEach((on, i) => {
-        if (on) context.fillRect((i % SIDE) * CELL, Math.floor(i / SIDE) * CELL, CELL, CELL);
-      });
-    }
+    if (photo) context.drawImage(photo, 0, 0, SHOWN, SHOWN);
+    context.fillStyle = "rgb(126 126 126 / .9)";
+    mask.forEach((on, i) => {
+      if (on) context.fillRect((i % SIDE) * CELL, Math.floor(i / SIDE) * CELL, CELL, CELL);
+    });
     if (!brush) return;
     const radius = (Number(view.size.value) / 2) * CELL;
     for (const [width, colour] of [[4, "#10131c"], [2, "#ffffff"]]) {

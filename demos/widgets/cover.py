@@ -14,11 +14,10 @@ SIDE = 56  # cells of the mask each way: four pixels of the network's input
 class Cover(Widget):
     """Paint over parts of a picture, by mouse, finger, stylus or keys.
 
-    value = {"src": data URL of the square that the network gets, "covered": the same as the
-             network gets it with the mask of turn "seen"}
-    The page sends {"mask": base64 of SIDE x SIDE bytes, 1 = covered, "turn": a number} in the
-    value's place, and the event "brush" at every stroke. `covered` reads the mask. A new "src"
-    begins with nothing covered.
+    value = {"src": data URL of the square that the network gets}; a new one begins uncovered.
+    The page sends {"mask": base64 of SIDE x SIDE bytes, 1 = covered} in the value's place, and the
+    event "brush" while somebody paints. `covered` reads the mask. What comes of it is for other
+    components: an answer to an old mask would undo a newer one here.
     """
 
     script = "cover"
@@ -42,9 +41,3 @@ def covered(payload: object) -> np.ndarray:
         return cells.reshape(SIDE, SIDE) > 0
     except (ValueError, TypeError) as error:
         raise UserError("widgets.cover.unreadable") from error
-
-
-def turn_of(payload: object) -> int:
-    """Which of the page's masks this is."""
-    turn = payload.get("turn") if isinstance(payload, dict) else None
-    return turn if type(turn) is int and abs(turn) < 2**53 else 0

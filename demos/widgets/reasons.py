@@ -16,7 +16,7 @@ class Reasons(Widget):
         {"name": a key, "heat": pack(i1 (h, w)), "values": {…} for the words under it,
          "curves": {"deletion": [[share, p], …], "insertion": …}, "areas": {"deletion": 0.1, …},
          "layers": [{"name", "heat"}, …], "layer": the one shown at first}, …]}
-    A heat is ±127 where it is strongest; it is stretched smoothly over the picture. A card without
+    A heat is ±127 where it is strong; it is stretched smoothly over the picture. A card without
     "heat" waits for its own and says so. With "layers" it has a scrubber from the first to the
     last; the event `layer` carries {"name"} when it comes to rest. "note" is a key whose words,
     filled with "values", stand under the picture.
@@ -27,11 +27,16 @@ class Reasons(Widget):
 
 
 def heat(values: ArrayLike) -> dict[str, Any]:
-    """A map (h, w), signed, as bytes: its strongest value is 127 or -127."""
+    """A map (h, w), signed, as bytes: ±127 where it is as strong as all but its top half percent.
+
+    A few pixels that stand out by far would make all the others invisible.
+    """
     table = np.nan_to_num(np.asarray(values, np.float32))
     if table.ndim != 2:
         raise ValueError(f"heat must be (h, w), not {table.shape}")
-    return pack(np.rint(127 * table / (np.abs(table).max(initial=0.0) or 1.0)), "i1")
+    strength = np.abs(table)
+    limit = float(np.quantile(strength, 0.995)) or float(strength.max()) or 1.0
+    return pack(np.rint(127 * (table / limit).clip(-1, 1)), "i1")
 
 
 def card(
@@ -43,10 +48,13 @@ def card(
     curves: Mapping[str, Sequence[Sequence[float]]] | None = None,
     areas: Mapping[str, float] | None = None,
     note: str = "",
-    **words: Any,
+    words: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """One explanation. values: its map; or layers: a map for each of several layers."""
-    made: dict[str, Any] = {"name": name, "values": words}
+    """One explanation. values: its map; or layers: a map for each of several layers.
+
+    words: what fills the placeholders of its name and of its note.
+    """
+    made: dict[str, Any] = {"name": name, "values": dict(words or {})}
     if layers:
         made["layers"] = [{"name": n, "heat": heat(m), "size": len(np.asarray(m))}
                           for n, m in layers.items()]  # fmt: skip
