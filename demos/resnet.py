@@ -21,6 +21,8 @@ from demos.kit.training import TOGETHER
 from demos.resnet_layout import Layout
 from demos.resnet_state import example, label_of, present, shown_or_first
 from dlcore import resnet
+from dlcore.adversarial import fgsm, pgd
+from dlcore.disturb import DISTURBANCES, disturbed
 from dlcore.efficientnet import MBConv
 from dlcore.explain import grad_cam
 from dlcore.faithfulness import deletion_insertion, randomisation
@@ -40,13 +42,16 @@ def build() -> None:
     _wire_picture(tab)
     _wire_sections(tab)
     _wire_why(tab)
+    tab.stress.wire(tab)
     kept = {"example": tab.example, "label": tab.label, "against": tab.against}
-    address.register(TOPIC, {**kept, "everywhere": tab.everywhere}, check=_checked)
+    address.register(
+        TOPIC, {**kept, "everywhere": tab.everywhere, "change": tab.stress.kind}, check=_checked
+    )
     CodePanel(
         TOPIC,
         sources=[resnet.predict, prepare_steps, squash_steps, ImageModel, resnet.Bottleneck,
                  resnet.ResNet50, MBConv, grad_cam, smooth_grad, integrated_gradients, occlusion,
-                 deletion_insertion, randomisation, why_job],
+                 deletion_insertion, randomisation, why_job, disturbed, fgsm, pgd],
         module=resnet,
         form=tab.form,
         record=tab.record,
@@ -194,7 +199,9 @@ def _checked(name: str, value: Any) -> Any:
             return -1 if label is None else label
     except UserError as error:
         raise ValueError(name) from error
-    if name == "everywhere" and isinstance(value, bool):
+    if (name == "everywhere" and isinstance(value, bool)) or (
+        name == "change" and value in tuple(DISTURBANCES)
+    ):
         return value
     raise ValueError(name)
 

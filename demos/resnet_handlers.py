@@ -10,7 +10,6 @@ from demos import resnet_views as views
 from demos.kit.asking import Asking
 from demos.kit.errors import UserError
 from demos.kit.events import sent
-from demos.kit.language import LANGUAGES, say
 from demos.kit.run import Run
 from demos.kit.training import Running
 from demos.resnet_state import (
@@ -108,14 +107,9 @@ def pick_label(event: gr.EventData) -> tuple[int, Any]:
 
 def fill_labels() -> tuple[Any, Any]:
     """The thousand names, for both lists; only who comes here needs them."""
-    own, nothing = (
-        " · ".join(say(key, lang) for lang in LANGUAGES)
-        for key in ("resnet.own_answer", "resnet.nothing")
-    )
-    return (
-        gr.update(choices=views.label_choices(own)),
-        gr.update(choices=views.label_choices(nothing)),
-    )
+    keys = ("resnet.own_answer", "resnet.nothing")
+    own, nothing = (gr.update(choices=views.label_choices(views.in_both(key))) for key in keys)
+    return own, nothing
 
 
 # --- The open section ----------------------------------------------------------------------------

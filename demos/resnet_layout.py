@@ -9,6 +9,7 @@ from demos.kit.language import localise
 from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
 from demos.resnet_state import FILLS, OWN_ANSWER
+from demos.resnet_stress import Stress
 from demos.widgets.classes import Classes
 from demos.widgets.cover import Cover
 from demos.widgets.notes import Notes
@@ -31,6 +32,7 @@ class Layout:
         self.topic = topic
         self.shown, self.record, self.tick = gr.State(), gr.State(), gr.State("")
         self.section = gr.Textbox("gets", visible="hidden", elem_id="resnet-section")
+        self.stress = Stress(topic)
         with gr.Row(elem_id="resnet-top"):
             with gr.Column(scale=5, min_width=300):
                 self._picture()
@@ -41,6 +43,8 @@ class Layout:
             "why": self._why,
             "hide": self._hide,
             "stages": self._stages,
+            "robust": self.stress.robust,
+            "attack": self.stress.attack,
         }
         self.sections, self.tabs = sections(topic, contents)
 
@@ -156,6 +160,7 @@ class Layout:
         return {
             "squash": {
                 self.example: "rocket",
+                self.which: "efficientnet_lite0",
                 preparation: "squash",
                 self.sections: gr.update(selected="gets"),
             },
@@ -165,5 +170,11 @@ class Layout:
                 self.label: OWN_ANSWER,
                 self.against: OWN_ANSWER,
                 self.sections: gr.update(selected="why"),
+            },
+            "attack": {
+                self.example: "coffee",
+                preparation: "crop",
+                **self.stress.experiment(),
+                self.sections: gr.update(selected="attack"),
             },
         }

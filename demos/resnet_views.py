@@ -41,6 +41,11 @@ def named(label: int) -> dict[str, Any]:
     return {"en": one.en, "vi": one.vi, "doubtful": one.doubtful}
 
 
+def in_both(key: str) -> str:
+    """Words in both languages, for a list whose names are in both."""
+    return " · ".join(say(key, lang) for lang in LANGUAGES)
+
+
 def label_choices(none: str) -> list[tuple[str, int]]:
     """All labels for a list, in both languages, so that either finds them; `none` for -1."""
     return [(none, -1), *((f"{one.en} · {one.vi}", one.index) for one in imagenet_labels())]

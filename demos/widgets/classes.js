@@ -1,6 +1,8 @@
 /* The likeliest names for a picture, in both languages, one row a name. See classes.py. */
 
-import { canvasOf, keyed, language, node, percent, start, walk, words } from "./common.js";
+import {
+  canvasOf, frameOf, keyed, language, node, percent, start, walk, words,
+} from "./common.js";
 
 /* One decimal, so that numbers line up; near certainty and near nothing need more words. */
 function share(p) {
@@ -19,7 +21,7 @@ export function mount(host) {
   if (pick) listen(host, rows, state);
 
   start(host, () => {
-    const { items = [], series = [], picked } = host.props.value || {};
+    const { items = [], series = [], picked } = { ...(host.props.value || {}), ...(frameOf(host.props) ?? {}) };
     const other = language() === "vi" ? "en" : "vi";
     state.ids = items.map((item) => item.id);
     state.focus = Math.min(state.focus, Math.max(0, items.length - 1));

@@ -14,7 +14,8 @@ class Classes(Widget):
              "series": ["crop", "squash"], "picked": 285}
     Names of series are looked up in `texts`; one series needs none. A doubtful translation is
     marked. Classes(pick=True) makes the rows buttons; the event `pick` carries {"id"}.
-    Also as a keyword: empty (a key).
+    Also as a keyword: empty (a key). With "frames": [{"step", "items", "series"}] and the "run" they
+    are of, the rows follow the group's timeline.
     """
 
     script = "classes"

@@ -1,6 +1,8 @@
 /* Photographs in a row that wraps, each with words under it; to look at, or to choose from. */
 
-import { canvasOf, keyed, language, node, number, percent, start, walk, words } from "./common.js";
+import {
+  canvasOf, frameOf, keyed, language, node, number, percent, start, walk, words,
+} from "./common.js";
 
 export function mount(host) {
   const say = words(host.props);
@@ -12,7 +14,7 @@ export function mount(host) {
   if (pick) listen(host, row, state);
 
   start(host, () => {
-    const { pictures = [], picked } = host.props.value || {};
+    const { pictures = [], picked } = { ...(host.props.value || {}), ...(frameOf(host.props) ?? {}) };
     state.ids = pictures.map((picture) => picture.id ?? null);
     state.focus = Math.min(state.focus, Math.max(0, pictures.length - 1));
     hint.textContent = pictures.length ? "" : say(host.props.empty ?? "empty");

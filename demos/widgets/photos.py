@@ -20,7 +20,8 @@ class Photos(Widget):
                            "mark": "wrong" | "right" | ""}, …], "picked": an id}
     Under each picture stand the words of its key (in `texts`; raw when absent), {placeholders}
     filled: numbers as the reader writes them, {"percent": 0.93} as a percentage, and {"en", "vi"}
-    in the reader's language.
+    in the reader's language. With "frames": [{"step", "pictures"}] and the "run" they are of, the
+    pictures follow the group's timeline.
 
     Photos(pick=True) makes them buttons; the event `pick` carries {"id"}. Also as keywords: side
     (CSS pixels of the longer side), empty (a key), crisp (show pixels instead of smoothing them).
