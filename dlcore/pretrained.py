@@ -12,9 +12,11 @@ Look at `MODELS` (dlcore/pretrained_table.py), and at `fetch`.
 """
 
 import errno
+import hashlib
 import importlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Generator
@@ -24,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcore.cache import cache_dir
-from dlcore.pretrained_sources import PATIENCE_S, StoreError, bring, sha256_of
+from dlcore.pretrained_sources import PATIENCE_S, StoreError, bring
 from dlcore.pretrained_table import MODELS, File, Hub, Pretrained, Source, Url, Wheel
 
 __all__ = [
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 _FORMAT = "dlcore-1"  # as dlcore/checkpoint.py has it, which would load torch
+_SEAL = "sha256"
+_MOST_HEADER = 100_000_000  # bytes, as safetensors has it
 _SPARE = 50_000_000  # bytes to leave free: a disk without any room makes other programs fail
 _LOOK_S = 0.2
 # Which of several sources' faults says most: the one that came furthest.
@@ -89,7 +93,7 @@ def _header(path: Path) -> tuple[dict[str, str], int]:
     """A .safetensors file's metadata, and how many bytes it should have."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if length > 100_000_000:
+        if length > _MOST_HEADER:
             raise ValueError("not a .safetensors file")
         header = json.loads(file.read(length))
     about = header.pop("__metadata__")
@@ -201,35 +205,58 @@ def _save(
         "origin": model.origin,
         "licence": model.licence,
         "source": source.title,
+        _SEAL: "0" * 64,
     }
     beside = _staging(model.name) / "ready.part"  # and with that folder it goes, if this breaks off
     save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, beside, metadata)
+    digest, place = _digest(beside)
     with beside.open("rb+") as file:
+        file.seek(place)
+        file.write(digest.encode("ascii"))
+        file.flush()
         os.fsync(file.fileno())
-    _receipt(model.name).write_text(sha256_of(beside), encoding="ascii")
     os.replace(beside, folder() / model.file)
 
 
-def verify(name: str) -> bool | None:
-    """Whether the fetched file is still what was written; None where there is no fetched file.
+def _digest(path: Path) -> tuple[str, int]:
+    """The sha256 of a ready file in whose header stand 64 zeros instead, and where it stands.
 
-    What ships in weights/ is compared with the list in its README instead.
+    So the file can be checked wherever it is copied to. Raises ValueError if it has none.
     """
-    path = folder() / MODELS[name].file
-    if not path.exists():
-        return None
-    try:
-        return find(name) is not None and sha256_of(path) == _receipt(name).read_text("ascii")
-    except OSError:
-        return False
+    with path.open("rb") as file:
+        length = file.read(8)
+        header = file.read(min(int.from_bytes(length, "little"), _MOST_HEADER))
+        found = re.search(rb'"%s":"([0-9a-f]{64})"' % _SEAL.encode(), header)
+        if found is None:
+            raise ValueError(f"{path} does not say its sha256")
+        start, end = found.span(1)
+        sha256 = hashlib.sha256(length + header[:start] + b"0" * 64 + header[end:])
+        while block := file.read(1 << 20):
+            sha256.update(block)
+    return sha256.hexdigest(), 8 + start
+
+
+def verify(name: str) -> bool | None:
+    """Whether a model's file is still what was once written; None where there is none that says.
+
+    Those that came with the project stand in the list of weights/README.md instead.
+    """
+    for place in (WEIGHTS, folder()):
+        path = place / MODELS[name].file
+        if path.exists():
+            try:
+                digest, _ = _digest(path)
+            except ValueError:
+                return None if place == WEIGHTS else False
+            return find(name) == path and about(name)[_SEAL] == digest
+    return None
 
 
 def remove(name: str) -> int:
     """Forget a fetched model, and what was fetched of one by half; returns the bytes freed."""
-    own = (folder() / MODELS[name].file, _receipt(name))
-    freed = sum(path.stat().st_size for path in own if path.exists()) + half_fetched(name)
-    for path in own:
-        path.unlink(missing_ok=True)
+    path = folder() / MODELS[name].file
+    freed = half_fetched(name) + (path.stat().st_size if path.exists() else 0)
+    path.unlink(missing_ok=True)
     shutil.rmtree(_staging(name), ignore_errors=True)
     return freed
 
@@ -241,10 +268,6 @@ def half_fetched(name: str) -> int:
 
 def _staging(name: str) -> Path:
     return folder() / "arriving" / name
-
-
-def _receipt(name: str) -> Path:
-    return folder() / f"{name}.sha256"
 
 
 def _bytes_in(place: Path) -> int:

@@ -75,7 +75,7 @@ def verify(names: Sequence[str]) -> list[tuple[str, str]]:
         if right is not None:
             wrong = f"CHANGED: remove it (python -m dlcore weights remove {name}), and get it again"
             verdicts.append((f"{name} (fetched)", "ok" if right else wrong))
-        elif names:
+        elif names and pretrained.find(name) is None:
             verdicts.append((name, f"NOT HERE: {pretrained.command(name)}"))
     return verdicts
 

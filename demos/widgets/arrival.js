@@ -2,14 +2,20 @@
 
 import { canvasOf, node, number, start, words } from "./common.js";
 
+const PATIENCE_MS = 5000;
+
 export function mount(host) {
   const say = words(host.props);
   const title = node("b", { role: "status" });
   const about = node("span", { class: "about" });
   const press = (signal) => () => {
-    // one press is enough, and the answer may take a moment
-    view.fetch.disabled = view.stop.disabled = true;
+    // one press is enough, and the answer may take a moment; where none comes, press again
+    enable(false);
+    setTimeout(enable, PATIENCE_MS, true);
     host.trigger(signal, {});
+  };
+  const enable = (yes) => {
+    view.fetch.disabled = view.stop.disabled = !yes;
   };
   const view = {
     fetch: node("button", { type: "button", class: "fetch", onclick: press("fetch") }),
@@ -37,7 +43,7 @@ export function mount(host) {
     tell(view.stop, say("stop"));
     view.fetch.hidden = busy;
     view.stop.hidden = !busy;
-    view.fetch.disabled = view.stop.disabled = false;
+    enable(true);
     bar.hidden = !busy;
     const known = value.stage === "download" && value.total > 0;
     const share = known ? Math.min(1, value.done / value.total) : 0;

@@ -12,6 +12,7 @@ from dlcore import pretrained
 from dlcore.pretrained import MODELS, Url
 from tests.browser.conftest import shared_page
 from tests.browser.fetching_page import fetching_page
+from tests.browser.test_accessibility import AXE, faults
 from tests.loopback import Fault, Loopback, loopback
 from tests.sample_store import WEIGHT, published, sample
 
@@ -21,6 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),
 ]
 BIG = "/models/weight.bin"
+HERE = {"include": ["#page-fetch"]}
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def shop(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         with fetching_page() as address:
             gc.collect()  # now, and not during somebody else's test
             with shared_page(browser, address) as page:
+                page.evaluate(AXE.read_text(encoding="utf-8"))
                 yield Shop(page, host)
 
 
@@ -70,8 +73,10 @@ def test_a_model_is_fetched_stopped_and_gone_on_with(shop: Shop) -> None:
     expect(shop.offer).to_contain_text("Sample is not on this machine yet.")
     expect(shop.offer).to_contain_text("python -m dlcore weights get sample")
     expect(shop.offer).to_contain_text("Until then, the model that ships with the app")
+    assert not faults(shop.page, HERE)
     shop.button("Fetch Sample").click()
     expect(shop.offer).to_contain_text("of 0.5 MB")
+    assert not faults(shop.page, HERE)
     expect(shop.offer.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "40")
     expect(shop.offer.locator(".mend")).to_be_hidden()
     shop.button("Stop fetching").click()
