@@ -10,6 +10,7 @@ from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
 from demos.resnet_state import FILLS, OWN_ANSWER
 from demos.resnet_stress import Stress
+from demos.resnet_views import labels
 from demos.widgets.classes import Classes
 from demos.widgets.cover import Cover
 from demos.widgets.notes import Notes
@@ -33,7 +34,7 @@ class Layout:
         self.shown, self.record, self.tick = gr.State(), gr.State(), gr.State("")
         self.section = gr.Textbox("gets", visible="hidden", elem_id="resnet-section")
         self.stress = Stress(topic)
-        with gr.Row(elem_id="resnet-top"):
+        with gr.Row(elem_id="resnet-first"):
             with gr.Column(scale=5, min_width=300):
                 self._picture()
             with gr.Column(scale=4, min_width=300):
@@ -117,15 +118,7 @@ class Layout:
         self.forgotten = Reasons(texts=_WORDS, empty="not_yet", elem_id="resnet-forgotten")
 
     def _label(self, name: str) -> gr.Dropdown:
-        words = "resnet.own_answer" if name == "label" else "resnet.nothing"
-        chosen = gr.Dropdown(
-            value=OWN_ANSWER,
-            allow_custom_value=True,  # the list comes later, and is checked when it is used
-            interactive=True,
-            min_width=240,
-            elem_id=f"resnet-{name}",
-        )
-        return localise(chosen, label=f"resnet.{name}", choices={OWN_ANSWER: words})
+        return labels(name, "resnet.own_answer" if name == "label" else "resnet.nothing")
 
     def _hide(self) -> None:
         caption("resnet.captions.hide")

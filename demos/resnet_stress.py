@@ -20,7 +20,6 @@ from demos.kit.parts import arrivals, button, caption
 from demos.kit.settings_form import SettingsForm
 from demos.kit.training import TOGETHER, stopping
 from demos.resnet_state import (
-    OWN_ANSWER,
     label_of,
     network,
     one_of,
@@ -106,11 +105,7 @@ class Stress:
     def attack(self) -> None:
         caption("resnet.captions.attack")
         with gr.Row():
-            aim = gr.Dropdown(
-                value=OWN_ANSWER, allow_custom_value=True, interactive=True, min_width=240,
-                elem_id="resnet-aim",
-            )  # fmt: skip
-            self.aim = localise(aim, label="resnet.aim", choices={OWN_ANSWER: "resnet.away"})
+            self.aim = views.labels("aim", "resnet.away")
         self.form = SettingsForm(
             self.topic, AttackConfig, tutorial=None, shown=("method", "limit"), part="attack"
         )

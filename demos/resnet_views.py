@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
 import numpy as np
 import torch
 from PIL import Image
 
-from demos.kit.language import LANGUAGES, say
+from demos.kit.language import LANGUAGES, localise, say
 from demos.kit.run import Run
-from demos.resnet_state import Shown, network, pixels, prepared, present
+from demos.resnet_state import OWN_ANSWER, Shown, network, pixels, prepared, present
 from demos.widgets.classes import classes
 from demos.widgets.notes import notes
 from demos.widgets.photos import data_url, photo, photos
@@ -49,6 +50,22 @@ def in_both(key: str) -> str:
 def label_choices(none: str) -> list[tuple[str, int]]:
     """All labels for a list, in both languages, so that either finds them; `none` for -1."""
     return [(none, -1), *((f"{one.en} · {one.vi}", one.index) for one in imagenet_labels())]
+
+
+def labels(name: str, none: str) -> gr.Dropdown:
+    """A list of labels; who comes to the tab fills it. Its names stay through a change of language.
+
+    none: the key of the words for "no label chosen".
+    """
+    chosen = gr.Dropdown(
+        [(in_both(none), OWN_ANSWER)],
+        value=OWN_ANSWER,
+        allow_custom_value=True,  # the list comes later, and is checked when it is used
+        interactive=True,
+        min_width=240,
+        elem_id=f"resnet-{name}",
+    )
+    return localise(chosen, label=f"resnet.{name}")
 
 
 def examples() -> dict[str, Any]:

@@ -198,6 +198,15 @@ def as_on_the_page(config: dict[str, Any], endpoint: dict[str, Any]) -> list[Any
     return [values[number] for number in endpoint["inputs"]]
 
 
+def main_run(config: dict[str, Any], topic: str) -> dict[str, Any]:
+    """What a tab does that takes time: a training, or where nothing is trained, an explanation."""
+    endpoints = named(config)
+    found = [endpoints[name] for verb in ("train", "explain")
+             if (name := f"{topic}_{verb}") in endpoints]  # fmt: skip
+    assert found, f"{topic} has neither /{topic}_train nor /{topic}_explain"
+    return found[0]
+
+
 def lasting(config: dict[str, Any], endpoint: dict[str, Any], topic: str) -> list[Any]:
     """As on the page, but with as many epochs as there may be: time enough to press Stop."""
     fields = dataclasses.fields(importlib.import_module(f"dlcore.{topic}").Config)
@@ -212,7 +221,7 @@ def test_a_training_streams_and_stops(server: Server, topic: str) -> None:
     """It shows itself while it runs and ends when told to; without a Stop it is over at once."""
     with Visitor(server) as visitor:
         config = visitor.config()
-        train = named(config)[f"{topic}_train"]
+        train = main_run(config, topic)
         stop = named(config).get(f"{topic}_stop")
         generated, told = 0, math.inf
         data = lasting(config, train, topic) if stop else as_on_the_page(config, train)
@@ -243,7 +252,7 @@ def test_bad_settings_are_answered_in_the_readers_language(
 ) -> None:
     with Visitor(server, language=lang) as visitor:
         config = visitor.config()
-        endpoint = named(config)[f"{topic}_train"]
+        endpoint = main_run(config, topic)
         data = as_on_the_page(config, endpoint)
         kinds = {block["id"]: block["type"] for block in config["components"]}
         number = next(i for i, block in enumerate(endpoint["inputs"]) if kinds[block] == "slider")

@@ -9,13 +9,13 @@ from demos.widgets.base import Widget
 class Classes(Widget):
     """One row a name: the reader's language large, the other small, and a bar for each series.
 
-    value = {"items": [{"id": 285, "en": "Egyptian cat", "vi": "mèo Ai Cập", "doubtful": false,
+    value = {"items": [{"id": 285, "en": "Egyptian cat", "vi": "…", "doubtful": false,
                         "values": [0.63, 0.21]}, …],
              "series": ["crop", "squash"], "picked": 285}
     Names of series are looked up in `texts`; one series needs none. A doubtful translation is
     marked. Classes(pick=True) makes the rows buttons; the event `pick` carries {"id"}.
-    Also as a keyword: empty (a key). With "frames": [{"step", "items", "series"}] and the "run" they
-    are of, the rows follow the group's timeline.
+    Also as a keyword: empty (a key). With "frames": [{"step", "items", "series"}] and the "run"
+    they are of, the rows follow the group's timeline.
     """
 
     script = "classes"
