@@ -42,7 +42,6 @@ export function mount(host) {
       bars(tracks, numbers, item.values);
       row.classList.toggle("first", i === 0);
       row.dataset.id = item.id;
-      row.setAttribute("aria-label", `${item[language()]}: ${item.values.map(share).join(", ")}`);
       if (!pick) return;
       row.tabIndex = i === state.focus ? 0 : -1;
       row.setAttribute("aria-pressed", String(item.id === picked));
