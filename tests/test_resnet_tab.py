@@ -4,6 +4,7 @@ or refused, and what a page may ask is checked.
 
 import base64
 import io
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 
 from demos import resnet_handlers as on
 from demos import resnet_state as state
+from demos import resnet_stress as stress
 from demos import resnet_views as views
 from demos.kit.errors import UserError
 from demos.kit.language import say
@@ -27,13 +29,17 @@ from demos.widgets.photo import MOST_BYTES, uploaded
 from demos.widgets.photos import data_url, photo, photos
 from demos.widgets.reasons import card, heat
 from demos.widgets.stages import MOST_MAPS, stages
-from dlcore import faithfulness, resnet, resnet_why
+from dlcore import faithfulness, resnet, resnet_attack, resnet_why
+from dlcore.adversarial import Attack, pgd
+from dlcore.disturb import DISTURBANCES, disturbed
 from dlcore.efficientnet import load_lite0
 from dlcore.explain import grad_cam
 from dlcore.image_model import ImageModel
+from dlcore.imagenet import imagenet_labels
 from dlcore.pictures import EXAMPLES, TEXTURES, load_example
 from dlcore.preprocess import prepare, prepare_steps, to_input_image
 from dlcore.saliency import METHODS, Asked, explanation_of, integrated_gradients, smooth_grad
+from dlcore.settings import SettingError
 
 CONFIG = resnet.Config()
 QUICK = resnet_why.WhyConfig(samples=2, steps=3, window=112, shares=4)
@@ -212,7 +218,9 @@ def test_grad_cam_of_all_stages_is_that_of_each(model: ImageModel, cat: state.Sh
     images = prepare(cat.picture, model.recipe)
     for label, against in ((285, None), (282, 281)):
         cams = resnet_why.cam_of_stages(model, images, label, against)
-        for name, stage in model.stages.named_children():
+        stages = dict(model.stages.named_children())
+        for name in list(stages) if against is None else ["mix"]:
+            stage = stages[name]
             whole = grad_cam(model, images, stage, label, against=against)[0]
             larger = torch.nn.functional.interpolate(
                 torch.from_numpy(cams[name])[None, None], whole.shape, mode="bilinear"
@@ -363,3 +371,72 @@ def test_the_crop_on_the_page_is_the_one_that_was_cut_out(model: ImageModel) -> 
         crop = views.picture(shown, answer)["crop"]
         width, height = shown.picture.size
         assert np.array(crop) * [width, height, width, height] == pytest.approx(made.box, abs=0.6)
+
+
+# What an answer withstands, and how it is fooled
+
+
+def test_every_part_of_every_network_has_a_name() -> None:
+    for kind in resnet.NETWORKS.values():
+        with torch.device("meta"):
+            parts = faithfulness.stage_names(kind())
+        for part in parts:
+            assert all(say(f"resnet.words.{part}", lang) for lang in ("vi", "en"))
+
+
+def test_a_changed_picture_is_answered_at_once_and_its_curve_follows(
+    model: ImageModel, cat: state.Shown
+) -> None:
+    still = [change.none for change in DISTURBANCES.values()]
+    amounts = [6.0, *still[1:]]
+    *events, last = stress.withstood(cat, "a", "blur", amounts, CONFIG)
+    bent, answer, _ = events[0]
+    pixels = torch.from_numpy(state.pixels(cat, CONFIG)).permute(2, 0, 1) / 255
+    with torch.no_grad():
+        changed = model.recipe.normalise(disturbed(pixels, {"blur": 6.0})[None])
+        expected = model(changed).softmax(dim=1)[0]
+    for item in answer["items"]:
+        assert item["values"][1] == pytest.approx(expected[item["id"]].item(), abs=1e-5)
+    curves = last[2]["runs"][0]["curves"]
+    name, points = next(iter(curves.items()))
+    assert len(points) == 13 and 1 <= len(curves) <= 4 and " · " in name
+    at = {x: y for x, y in points}
+    label = next(one.index for one in imagenet_labels() if name.startswith(f"{one.en} · "))
+    assert at[6.0] == pytest.approx(expected[label].item(), abs=1e-5)
+    [again] = stress.withstood(cat, "a", "blur", [3.0, *still[1:]], CONFIG)
+    assert again[2]["runs"] == last[2]["runs"] and again[2]["marks"][0]["x"] == 3.0
+
+
+def test_amounts_out_of_bounds_are_refused() -> None:
+    still = [change.none for change in DISTURBANCES.values()]
+    for place, wrong in ((0, -1), (1, math.nan), (2, "x"), (3, 0.0), (4, 101), (4, True)):
+        with pytest.raises(SettingError):
+            stress.amounts_of([*still[:place], wrong, *still[place + 1 :]])
+
+
+def test_steps_of_an_attack_are_those_of_dlcore(model: ImageModel, cat: state.Shown) -> None:
+    given = state.pixels(cat, CONFIG)
+    how = resnet_attack.AttackConfig(steps=3)
+    events = list(resnet_attack.attack_job(state.BUNDLED, given, 1, True, how))
+    attack = Attack(model, model.recipe, 1, towards=True, limit=2 / 255)
+    pixels = torch.from_numpy(given).permute(2, 0, 1) / 255
+    *_, expected = pgd(attack, pixels, steps=3)
+    last: resnet_attack.Fooled = events[-1].snapshot
+    np.testing.assert_allclose(last.probabilities, expected.snapshot.probabilities, atol=1e-5)
+    assert [event.snapshot.step for event in events] == [0, 1, 2, 3]
+    assert last.largest == pytest.approx(2.0, abs=1e-3) and events[0].snapshot.largest == 0
+    assert np.abs(last.picture.astype(int) - given).max() <= 2
+    assert (events[0].snapshot.change == 128).all() and last.change.min() == 0
+    seen = stress._seen("run", [event.snapshot for event in events], 285, 1, CONFIG)
+    pictures, timeline, remarks, beside, path = seen
+    assert timeline["steps"] == [0, 1, 2, 3] and len(pictures["frames"][0]["pictures"]) == 3
+    assert beside["frames"][0]["step"] == 3
+    assert path["runs"][0]["curves"][stress._name(1)][3][1] == pytest.approx(
+        float(last.probabilities[1])
+    )
+    assert remarks["items"]
+
+
+def test_aiming_at_the_answer_itself_is_refused(cat: state.Shown) -> None:
+    with pytest.raises(UserError, match="already_there"):
+        next(stress.attacked(cat, 285, CONFIG, resnet_attack.AttackConfig()))
