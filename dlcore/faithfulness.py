@@ -154,7 +154,7 @@ def randomisation(
     parts = stage_names(model) if parts is None else parts
     rng = torch.Generator().manual_seed(seed)
     original: np.ndarray | None = None
-    for step, name in enumerate(["", *reversed(parts)]):
+    for step, name in enumerate(["", *reversed(list(parts))]):
         if name:
             shuffle_weights(model.get_submodule(parts[name]), rng)
         found = explanation_of(method(question))

@@ -178,7 +178,7 @@ def test_a_clicked_name_is_explained_in_four_ways(page: Page) -> None:
 
 def test_forgetting_can_be_watched_and_stopped(page: Page) -> None:
     section(page, "resnet", "why")
-    choose(page.locator("#resnet-method input[value=occlusion]"))
+    choose(page.locator("#resnet-method input[value=smooth_grad]"))
     page.locator("#resnet-randomise").click()
     expect(page.locator("#resnet-forgotten article")).not_to_have_count(0, timeout=TRAINING_MS)
     press_stop(page.locator("#resnet-stop"))
