@@ -63,7 +63,7 @@ def _wire_classes(tab: Layout, on: Handlers, arrived: list[Any]) -> None:
     gr.on(
         [*arrived, *watched],
         guard(on.preview, names=tab.form.names, newest=True),
-        [data, tab.own, *tab.form.components],
+        tab.form.components,
         [tab.classes, tab.learnt],
         api_visibility="private",
         **LIVE,
@@ -74,7 +74,7 @@ def _wire_classes(tab: Layout, on: Handlers, arrived: list[Any]) -> None:
 def _wire_training(tab: Layout, on: Handlers) -> None:
     panel = tab.panel
     panel.connect({tab.confusion: views.confusion}, state=state.trained)
-    found = [tab.known, tab.findings, tab.mistakes, tab.learnt, tab.samples, tab.map, tab.spread]
+    found = [tab.known, tab.findings, tab.mistakes, tab.learnt, tab.map, tab.spread]
     for event in panel.endings:
         event.then(guard(on.finish), [panel.state, panel.record], found, **HIDDEN)
     tab.offer.connect()
@@ -83,6 +83,7 @@ def _wire_training(tab: Layout, on: Handlers) -> None:
 def _wire_trying(tab: Layout, on: Handlers) -> None:
     """Three ways to send a picture; what each shows is its own picture and the same answer."""
     answers = [tab.answer, tab.nearest]
+    tab.tabs["try"].select(guard(on.samples), tab.kept, tab.samples, **HIDDEN)
     tab.photo.sent(
         guard(on.look, newest=True),
         [tab.photo, tab.kept],

@@ -27,6 +27,7 @@ from demos.widgets.status import status
 from dlcore import transfer, transfer_classify
 from dlcore.jobs import stream
 from dlcore.pictures import EXAMPLES, PictureError, load_example, open_picture
+from dlcore.settings import SettingError
 from dlcore.transfer_classify import LABELS_FILE, WEIGHTS_FILE, to_file
 from dlcore.transfer_export import check_size, to_onnx
 from dlcore.transfer_pictures import PicturesError, to_zip
@@ -57,9 +58,12 @@ class Handlers:
             return gr.skip(), state.shown(before, (key, error.values)), gr.skip()
         return after, state.shown(after), "own"
 
-    def preview(self, data: Any, own: Any, *values: Any) -> tuple[Any, Any]:
+    def preview(self, *values: Any) -> tuple[Any, Any]:
         """The classes to fill where they are one's own; else what a preset holds."""
-        config = self.form.config(values)
+        try:
+            config = self.form.config(values)
+        except SettingError:  # a number half typed; Train says what is wrong with it
+            return gr.skip(), gr.skip()
         visible = gr.update(visible=config.data == "own")
         if config.data == "own":
             return visible, None
@@ -79,7 +83,6 @@ class Handlers:
             tab.findings: views.findings(kept, record),
             tab.mistakes: views.mistakes(kept),
             tab.learnt: views.learnt_and_held(kept.pictures),
-            tab.samples: views.samples(kept, SAMPLES),
         }
         config, own, known, weights = kept.arguments
         known = record.kept.features or known
@@ -91,6 +94,10 @@ class Handlers:
         }
 
     # --- Try ---------------------------------------------------------------------------------
+
+    def samples(self, kept: Any) -> Any:
+        """Some held-out pictures, when somebody comes to try the network."""
+        return views.samples(kept, SAMPLES) if isinstance(kept, state.Trained) else None
 
     def look(self, photo: Any, kept: Any) -> tuple[Any, Any, Any]:
         """A picture that was sent: each class's probability, and what it is most alike."""

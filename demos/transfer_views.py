@@ -63,7 +63,7 @@ def confusion(run: Run) -> Value:
             rows=names,
             columns=names,
             row_title="true",
-            column_title="answer",
+            column_title="answered",
             numbers=True,
             max=float(snapshot.evaluation.confusion.sum(axis=1).max()),
         )
@@ -107,7 +107,11 @@ def findings(kept: Trained, run: Run) -> Value:
     if found := kept.evaluation:
         right = {"accuracy": {"percent": found.accuracy}, "held": held, "learnt": learnt}
         items.append(("accuracy", "good" if found.accuracy >= 0.9 else "info", right))
-    trained = {"trained": count, "numbers": numbers, "seconds": round(run.kept.seconds, 2)}
+    trained = {
+        "trained": {"count": count},
+        "numbers": {"count": numbers},
+        "seconds": round(run.kept.seconds, 2),
+    }
     items.append((config.way, "info", trained))
     counts = np.bincount(pictures.labels[~pictures.held])
     if counts.max() > 3 * counts.min():
@@ -198,7 +202,7 @@ def table(standings: Standings) -> Value:
         values = {
             "accuracy": "–" if accuracy is None else {"percent": accuracy},
             "seconds": round(lane.seconds, 1),
-            "trained": lane.trained,
+            "trained": {"count": lane.trained},
             "share": {"percent": lane.trained / lane.numbers},
             "memory": round(lane.memory / 1e6),
         }

@@ -53,7 +53,7 @@ class Config(Settings):
     way: str = setting("frozen", choices=WAYS)
     data: str = setting("textures", choices=("textures", "digits", "own"))
     per_class: int = setting(10, low=1, high=100)  # pictures to learn from; own classes use all
-    epochs: int = setting(30, low=1, high=2000)
+    epochs: int = setting(30, low=1, high=1000)
     depth: int = setting(3, low=1, high=9)  # tuned: so many of the base's last stages learn, too
     cut: int = setting(0, low=0, high=8)  # so many of the base's last stages are left away
     lr: float = setting(3e-3, low=1e-5, high=0.3)  # of the head, which begins at random
@@ -223,7 +223,7 @@ def train(
 
     known: features from an earlier run, to ask the base less. clock: is kept going.
     Metrics: loss and accuracy of each batch; test_loss, test_accuracy when the held-out pictures
-    were tried, which a frozen base allows after every epoch; share_read while it reads pictures.
+    were tried, which a frozen base allows after every epoch; pictures_read while it reads them.
     """
     clock = clock or Clock()
     images, labels = pictures.part(held=False)
@@ -236,10 +236,10 @@ def train(
         features = Features.begun(config, known)
         waiting = Progress(0, epochs * batches)
         for share in timed(features.ask(model, images), clock):
-            yield replace(waiting, metrics={"share_read": share * len(images) / pictures.count})
+            yield replace(waiting, metrics={"pictures_read": round(share * len(images))})
         for share in features.ask(model, test_images):
-            read = len(images) + share * len(test_images)
-            yield replace(waiting, metrics={"share_read": read / pictures.count})
+            read_so_far = len(images) + round(share * len(test_images))
+            yield replace(waiting, metrics={"pictures_read": read_so_far})
         inputs, test_inputs = features.rows(images), features.rows(test_images)  # (N, D), (M, D)
         network = model.head
     first = weights_of(model)

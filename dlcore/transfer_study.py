@@ -158,7 +158,9 @@ def try_cuts(
     parts: list[dict[str, Tensor]] = []
     for few in both.split(AT_ONCE):
         parts.append(stage_means(model, few))
-        yield Progress(0, len(model.stages), {"share_read": len(parts) * AT_ONCE / len(both)})
+        yield Progress(
+            0, len(model.stages), {"pictures_read": min(len(parts) * AT_ONCE, len(both))}
+        )
     sizes = [sum(p.numel() for p in stage.parameters()) for stage in model.stages.children()]
     rows = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     found: list[tuple[str, int, float, float]] = []
@@ -217,7 +219,7 @@ def map_of(
     model = restore(state, config, weights=weights)
     before = Features.begun(config, known if config.way == "frozen" else None)
     for share in before.ask(build(config, len(pictures.names), weights=weights), images):
-        yield Progress(0, 3, {"share_read": share})
+        yield Progress(0, 3, {"pictures_read": round(share * len(images))})
     base = before.rows(images)
     if config.way == "frozen":
         trained = base

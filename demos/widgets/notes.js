@@ -1,6 +1,6 @@
 /* Short remarks, one a line: words from the locale with the numbers of this run or table. */
 
-import { canvasOf, frameOf, node, number, percent, start, words } from "./common.js";
+import { canvasOf, frameOf, language, node, number, percent, start, words } from "./common.js";
 
 const MARKS = { info: "i", good: "✓", warning: "!" };
 
@@ -32,5 +32,6 @@ function written(values = {}) {
 function write(value) {
   if (typeof value === "number") return number(value);
   if (value !== null && typeof value === "object" && "percent" in value) return percent(value.percent);
+  if (value !== null && typeof value === "object" && "count" in value) return value.count.toLocaleString(language());
   return String(value ?? "–");
 }
