@@ -22,7 +22,7 @@ from demos.widgets.status import Status
 from dlcore import transfer
 
 CURVES = [["test_accuracy", "accuracy"], ["loss", "test_loss"]]
-_WORDS = ("transfer.stages", "transfer.settings.way_choices", "transfer.hints")
+_WORDS = ("transfer.hints", "transfer.stages")
 
 
 class Layout:
@@ -74,7 +74,7 @@ class Layout:
                 self.learnt = _grid("learnt", empty="learnt_empty", columns=8)
                 self.confusion = Heatmap(
                     group=self.topic,
-                    texts=("transfer.textures", "transfer.hints"),
+                    texts=("transfer.hints", "transfer.textures"),
                     title="confusion",
                     empty="train_first",
                     largest=64,
@@ -83,7 +83,7 @@ class Layout:
                 self.panel.timeline.render()
         self.panel.chart.render()
         self.map = Scatter(
-            texts=("transfer.map", "transfer.textures", "transfer.hints"),
+            texts=("transfer.hints", "transfer.textures", "transfer.map"),
             title="map_title",
             empty="train_first",
             elem_id="transfer-map",
@@ -101,7 +101,7 @@ class Layout:
                 self.live = LiveCamera({"seq": 0}, elem_id="transfer-live")
             with gr.Column(scale=6, min_width=300):
                 self.answer = Bars(
-                    texts=("transfer.textures", "transfer.hints"),
+                    texts=("transfer.hints", "transfer.textures"),
                     title="answer",
                     empty="photo_first",
                     elem_id="transfer-answer",
@@ -136,14 +136,14 @@ class Layout:
         with gr.Row():
             with gr.Column(scale=1, min_width=320):
                 self.curve_chart = LineChart(
-                    texts=("transfer.study.methods", "transfer.hints"),
+                    texts=("transfer.hints", "transfer.study.methods"),
                     title="curve_title",
                     empty="curve_first",
                     elem_id="transfer-curve-chart",
                 )
             with gr.Column(scale=1, min_width=320):
                 self.cuts_bars = Bars(
-                    texts=("transfer.study.methods", "transfer.hints"),
+                    texts=("transfer.hints", "transfer.study.methods"),
                     title="cuts_title",
                     empty="cuts_first",
                     elem_id="transfer-cuts-bars",
@@ -183,5 +183,5 @@ def _button(name: str, **props: Any) -> gr.Button:
 
 def _grid(name: str, **props: Any) -> ImageGrid:
     """Pictures with a title."""
-    texts = ("transfer.textures", "transfer.hints")
+    texts = ("transfer.hints", "transfer.textures")
     return ImageGrid(texts=texts, title=name, elem_id=f"transfer-{name}", **props)

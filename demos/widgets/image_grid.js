@@ -36,7 +36,7 @@ export function mount(host) {
     keyed(grid, Array.from({ length: count }, (_, i) => i), (i) => i, () => makeCell(pick), (cell, i) => {
       const [canvas, caption] = cell.children;
       draw(canvas, packed.data.subarray(i * size, (i + 1) * size), width, height, channels, colours);
-      const text = say(String(value.captions?.[i] ?? ""));
+      const text = captionOf(say, String(value.captions?.[i] ?? ""));
       caption.textContent = text;
       caption.hidden = !value.captions;
       cell.className = `cell ${value.marks?.[i] ?? ""}`;
@@ -54,6 +54,9 @@ function picturesOf(value, redraw) {
   if (!value.sheet) return { shape: [0, 1, 1], data: [] };
   return tiles(value, redraw);
 }
+
+/* A caption's words, or those of each part of "cat → dog  93 %". */
+const captionOf = (say, text) => text.split(/( → | {2,})/).map((part) => (part.trim() ? say(part) : part)).join("");
 
 /* As many columns as fit, or a few less when the rows then come out full. */
 function even(count, most) {

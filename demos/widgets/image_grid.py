@@ -25,6 +25,7 @@ class ImageGrid(Widget):
     value = {"images": pack(u1 array (N, H, W) or (N, H, W, 3)), "captions": ["7 → 1", …],
              "marks": ["wrong" | "right" | "muted" | "", …], "columns": 10, "picked": 3,
              "palette": "ink" (paper … ink) | "grey" (black … white) | "diverging" (zero at 128)}
+    Captions are looked up in `texts`, of "cat → dog  93 %" each part by itself.
     Only "images" is needed; pictures that are streamed go as a `sheet` in its place. With
     "frames": [{"step", "images" or a sheet, "captions"?, …}] instead, the grid follows its group's
     timeline; keys beside "frames" hold for all of them. `images`, `sheet` and `diverging_images`
