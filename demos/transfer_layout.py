@@ -173,6 +173,8 @@ class Layout:
             "ten": teaching(transfer.Config()),
             "race": teaching(transfer.Config(epochs=15), "race"),
             "digits": teaching(transfer.Config(data="digits"), "study"),
+            # Fifty times the usual rate: what the base knows is wiped out.
+            "shock": teaching(transfer.Config(way="tuned", base_lr=5e-3)),
             "own": teaching(transfer.Config(data="own")),
         }
 
