@@ -13,7 +13,8 @@ class Notes(Widget):
 
     value = {"items": [{"key": "missing", "kind": one of KINDS, "values": {"count": 3}}, …]}
     A key is looked up in `texts`, its {placeholders} filled: numbers as the reader writes them,
-    {"percent": 0.93} as a percentage, {"count": 3374851} to the last digit, text as it stands. `empty` is a key for an empty list.
+    {"percent": 0.93} as a percentage, {"count": 3374851} to the last digit, text as it stands.
+    `empty` is a key for an empty list.
     With "frames": [{"step", "items"}] the remarks follow the group's timeline.
     """
 
