@@ -154,14 +154,14 @@ class Features:
     def ask(self, model: Transfer, images: Tensor) -> Iterator[float]:
         """Let the base read those of the images (N, 3, S, S) it does not know; yields how much is
         done, as a share, once at least."""
-        wanted = {key: at for at, key in enumerate(digests(images)) if key not in self.known}
-        places = torch.tensor(list(wanted.values()), dtype=torch.int64)
-        for part in places.split(AT_ONCE):
-            with torch.no_grad():
-                rows = model.eval().features(images[part]).numpy()  # (n, D)
-            for at, row in zip(part.tolist(), rows, strict=True):
-                self.known[digest(images[at])] = row.copy()
-            yield (part[-1].item() + 1) / len(images) if len(part) else 1.0
+        new = {key: at for at, key in enumerate(digests(images)) if key not in self.known}
+        keys, places = list(new), torch.tensor(list(new.values()), dtype=torch.int64)
+        for start in range(0, len(keys), AT_ONCE):
+            few = slice(start, start + AT_ONCE)
+            rows = read(model, images[places[few]]).numpy()  # (n, D)
+            self.known.update(zip(keys[few], rows, strict=True))
+            yield (start + len(keys[few])) / len(keys)
+        yield 1.0
 
     def rows(self, images: Tensor) -> Tensor:
         """What was said of images that were read: (N, D)."""
