@@ -1,6 +1,7 @@
 """The attention tab: made by hand, trained here, and read out of a trained model."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import gradio as gr
 from demos import attention_handlers as on
 from demos import attention_views as views
 from demos.attention_layout import Layout
-from demos.attention_state import HAND, MANY, trained, words
+from demos.attention_state import HAND, MANY, READERS, trained, words
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import UserError, guard
 from demos.kit.events import HIDDEN, LIVE, STUDY
@@ -28,13 +29,17 @@ TOPIC = "attention"
 def build() -> None:
     """Lay the tab out and wire it."""
     tab = Layout(TOPIC)
-    texts = [tab.text, tab.poem]
-    gr.on(arrivals(), guard(on.arrive), texts, texts, **HIDDEN)
+    texts = [tab.text, tab.poem, tab.others]
+    asked = [tab.text, tab.reader, tab.poem, tab.others]
+    gr.on(arrivals(), guard(on.arrive), asked, texts, **HIDDEN)
     _wire_hand(tab)
     _wire_many(tab)
     _wire_training(tab)
     _wire_reading(tab)
-    kept = {"text": tab.text, "hands": tab.hands, "poem": tab.poem, "honest": tab.honest}
+    kept = {
+        "text": tab.text, "hands": tab.hands, "reader": tab.reader, "poem": tab.poem,
+        "others": tab.others, "honest": tab.honest,
+    }  # fmt: skip
     address.register(TOPIC, kept, check=_checked)
     CodePanel(
         TOPIC,
@@ -140,31 +145,43 @@ def _setting(values: list[Any]) -> Callable[[], list[Any]]:
 
 
 def _wire_reading(tab: Layout) -> None:
-    asked = [tab.poem, tab.muted]
+    asked: list[Any] = [tab.reader, tab.poem, tab.muted]
+    with_others = [*asked, tab.others]
+    private: dict[str, Any] = {**LIVE, "api_visibility": "private"}
+    tab.reader.change(guard(on.suit), [tab.reader, tab.poem], [tab.poem, tab.others], **HIDDEN)
+    tab.offer.connect().then(time.time, None, tab.came, **HIDDEN)
     gr.on(
-        [tab.opened["read"].select, *(control.change for control in asked)],
+        [
+            tab.opened["read"].select,
+            tab.came.change,
+            *(control.change for control in with_others),
+        ],
         guard(on.read_poem),
-        asked,
+        with_others,
         [tab.heads, tab.next, tab.read_notes],
         api_name="attention_read",
-        api_description="What every head of the bundled GPT looks at in a text, and what may come "
-        "next. muted: [[layer, head], …] as JSON, counted from 0, or empty.",
+        api_description="What every head of a model looks at in a text, and what it answers: what "
+        "may come next, or (minilm) how alike in meaning each line of others is. model: "
+        f"{', '.join(READERS)}; one that is not on this machine is replaced by the first. muted: "
+        "[[layer, head], …] as JSON, counted from 0, or empty.",
         **STUDY,
         **LIVE,
     )
-    private: dict[str, Any] = {**LIVE, "api_visibility": "private"}
-    tab.heads.mute(guard(on.keep_muted), None, tab.muted, **private)
+    tab.heads.mute(guard(on.keep_muted), tab.reader, tab.muted, **private)
     tab.heads.choose(guard(on.keep_chosen), None, tab.chosen, **private)
-    ranked: list[Any] = [tab.honest, *asked, tab.chosen]
+    measured: list[Any] = [*asked, tab.honest]
+    changed = [control.change for control in measured]
+    gr.on(changed, guard(on.want), measured, None, queue=False, **HIDDEN)
+    ranked: list[Any] = [*measured, tab.chosen]
     gr.on(
-        [control.change for control in ranked],
+        [tab.came.change, tab.chosen.change, *changed],
         guard(on.rank),
         ranked,
         tab.ranking,
         api_name="attention_honesty",
         api_description="The tokens of a text ranked by attention and by the measured effect of "
-        "leaving them out, with Spearman's correlation. chosen: average, last_layer, rollout, or "
-        "layer.head, counted from 0.",
+        "leaving them out, with Spearman's correlation. model, muted: as for attention_read. "
+        "chosen: average, last_layer, rollout, or layer.head, counted from 0.",
         **STUDY,
         **LIVE,
     )
@@ -183,7 +200,9 @@ def _checked(name: str, value: Any) -> Any:
         raise ValueError(name) from error
     if name == "honest" and isinstance(value, bool):
         return value
-    if name == "poem" and isinstance(value, str | int | float):
+    if name == "reader" and value in READERS:
+        return value
+    if name in ("poem", "others") and isinstance(value, str | int | float):
         return str(value)
     raise ValueError(name)
 

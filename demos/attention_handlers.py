@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,13 @@ import gradio as gr
 
 from demos import attention_views as views
 from demos.attention_state import (
+    BUNDLED,
     Trained,
     hand_config,
     heads_of,
     made,
     many,
+    reader_of,
     reading,
     words,
 )
@@ -36,18 +39,33 @@ from dlcore.lens_text import honesty
 # --- By hand -------------------------------------------------------------------------------------
 
 
-def arrive(text: Any, poem: Any, request: gr.Request) -> list[Any]:
+def arrive(text: Any, model: Any, poem: Any, others: Any, request: gr.Request) -> list[Any]:
     """The tab is opened: something to begin with in each box, unless somebody has written there."""
     lang = session_language.get(request)
+    boxes = ((("hand",), text), (_poems(model), poem), (("others",), others))
     return [
-        say(f"attention.examples.{name}", lang) if _ours(name, shown) else gr.skip()
-        for name, shown in (("hand", text), ("poem", poem))
+        say(f"attention.examples.{names[0]}", lang) if _ours(names, shown) else gr.skip()
+        for names, shown in boxes
     ]
 
 
-def _ours(name: str, shown: Any) -> bool:
+def _poems(model: Any) -> tuple[str, ...]:
+    """The texts that the tab puts in by itself, first the one for this model."""
+    return ("poem", "english") if model == BUNDLED else ("english", "poem")
+
+
+def _ours(names: tuple[str, ...], shown: Any) -> bool:
     """Is a box empty, or does it hold what the tab put in by itself, in any language?"""
-    return not shown or shown in [say(f"attention.examples.{name}", lang) for lang in LANGUAGES]
+    return not shown or shown in [
+        say(f"attention.examples.{name}", lang) for name in names for lang in LANGUAGES
+    ]
+
+
+def suit(model: Any, poem: Any, request: gr.Request) -> tuple[Any, Any]:
+    """Another model: a text that it can read, unless somebody wrote one; whom to compare with."""
+    names = _poems(model)
+    text = say(f"attention.examples.{names[0]}", session_language.get(request))
+    return (text if _ours(names, poem) else gr.skip()), gr.update(visible=model == "minilm")
 
 
 def read_hand(text: Any, hands: Any, *values: Any) -> Any:
@@ -172,22 +190,21 @@ def _race(curves: dict[str, list[list[float]]], names: tuple[str, ...]) -> Any:
 # --- Pretrained ----------------------------------------------------------------------------------
 
 
-def read_poem(text: Any, muted: Any) -> tuple[Any, Any, Any]:
-    """All heads of the bundled model over a text, and what it says comes next."""
-    found = reading(text, muted)
-    if found is None:
+def read_poem(model: Any, text: Any, muted: Any, others: Any) -> tuple[Any, Any, Any]:
+    """All heads of a model over a text, and what it answers: what comes next, or what is alike."""
+    read = reading(model, text, muted)
+    if read is None:
         return None, None, None
-    reader, read, silent = found
-    whole = reading(text, "") if silent else found
+    whole = reading(model, text, "") if read.muted else read
     assert whole is not None
-    shown = views.following(reader, whole[1], read if silent else None)
-    return views.heads(read, silent), *shown
+    shown = views.answered(read, whole, others if isinstance(others, str) else "")
+    return views.heads(read), shown, views.remarks(read, whole)
 
 
-def keep_muted(event: gr.EventData) -> str:
-    """Heads of the bundled model were silenced: kept as text, which the reading takes."""
-    data = sent(event)
-    return json.dumps([list(head) for head in muted_heads(data, 100, 100)])
+def keep_muted(model: Any, event: gr.EventData) -> str:
+    """Heads of the model were silenced: kept as text, which the reading takes."""
+    silent = [list(head) for head in muted_heads(sent(event), 100, 100)]
+    return json.dumps({"model": reader_of(model)[0], "muted": silent})
 
 
 def keep_chosen(event: gr.EventData) -> str:
@@ -201,15 +218,48 @@ def keep_chosen(event: gr.EventData) -> str:
     return ".".join(map(str, place[0])) if place else ""
 
 
-def rank(honest: Any, text: Any, muted: Any, chosen: Any) -> Any:
+class _Wanted:
+    """What each visitor wants to have measured now; who wants something else ends what runs."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[str, Any] = OrderedDict()
+
+    def set(self, request: gr.Request, question: Any) -> None:
+        self._of[request.session_hash or ""] = question
+        self._of.move_to_end(request.session_hash or "")
+        while len(self._of) > _VISITORS:
+            self._of.popitem(last=False)
+
+    def has(self, request: gr.Request, question: Any) -> bool:
+        return bool(self._of.get(request.session_hash or "") == question)
+
+
+_VISITORS = 500
+_wanted = _Wanted()
+
+
+def want(model: Any, text: Any, muted: Any, honest: Any, request: gr.Request) -> None:
+    """The page asks something else, or nothing more: whatever is measured for it ends."""
+    _wanted.set(request, (model, text, muted, honest))
+
+
+def rank(
+    model: Any, text: Any, muted: Any, honest: Any, chosen: Any, request: gr.Request
+) -> Iterator[Any]:
     """The tokens ranked by what was looked at, and by what mattered; nothing if not asked for."""
-    found = reading(text, muted) if honest is True else None
-    if found is None:
-        return None
-    reader, read, silent = found
-    how, layer, head = _chosen(chosen, reader.layers, reader.heads)
-    judged = honesty(reader, read, how=how, layer=layer, head=head, muted=silent)
-    return views.honest(read, judged)
+    question = (model, text, muted, honest)
+    _wanted.set(request, question)
+    read = reading(model, text, muted) if honest is True else None
+    if read is None:
+        yield None
+        return
+    how, layer, head = _chosen(chosen, read.reader.layers, read.reader.heads)
+    for effects in read.leaving_out():
+        if not _wanted.has(request, question):
+            return  # the answer to the new question comes by itself
+        yield views.measuring(read.found, effects)
+    judged = honesty(read.reader, read.found, how=how, layer=layer, head=head, effects=effects)
+    yield views.honest(read.found, judged)
 
 
 def _chosen(chosen: Any, layers: int, heads: int) -> tuple[str, int, int]:
@@ -220,6 +270,6 @@ def _chosen(chosen: Any, layers: int, heads: int) -> tuple[str, int, int]:
     if not (layer.isascii() and layer.isdigit() and head.isascii() and head.isdigit()):
         raise UserError("attention.errors.unreadable")
     place = (int(layer[:3]), int(head[:3]))
-    if place[0] >= layers or place[1] >= heads:
-        raise UserError("attention.errors.unreadable")
+    if place[0] >= layers or place[1] >= heads:  # of another model; the page shows the average
+        return "average", 0, 0
     return "head", *place

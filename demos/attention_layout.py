@@ -4,7 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from demos.attention_state import HAND, MANY, Many
+from demos.attention_state import BUNDLED, HAND, MANY, READERS, Many
+from demos.kit.fetching import Offer
 from demos.kit.language import localise
 from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
@@ -135,7 +136,11 @@ class Layout:
             with gr.Column(scale=2, min_width=300):
                 caption("attention.one_by_one")
                 self.one_by_one = Heatmap(
-                    texts=_HINTS, empty="train_first", largest=72, elem_id="attention-one-by-one"
+                    texts=_HINTS,
+                    empty="train_first",
+                    largest=72,
+                    take="attention-one-by-one",
+                    elem_id="attention-one-by-one",
                 )
         caption("attention.race")
         with gr.Row(elem_classes="dl-buttons"):
@@ -151,6 +156,17 @@ class Layout:
 
     def _read(self) -> None:
         caption("attention.kind.read")
+        reader = gr.Radio(
+            list(READERS), value=BUNDLED, interactive=True, elem_id="attention-reader"
+        )
+        self.reader = localise(
+            reader,
+            label="attention.reader",
+            info="attention.reader_info",
+            choices={name: f"attention.readers.{name}" for name in READERS},
+        )
+        self.offer = Offer(self.topic, self.reader)
+        self.came = gr.State(0.0)  # when a model came last
         poem = gr.Textbox("", lines=2, max_lines=5, interactive=True, elem_id="attention-poem")
         self.poem = localise(poem, label="attention.poem", placeholder="attention.poem_placeholder")
         self.read_notes = Notes(texts=("attention.compared",), elem_id="attention-read-notes")
@@ -162,6 +178,9 @@ class Layout:
         with gr.Row(elem_id="attention-answers"):
             with gr.Column(scale=2, min_width=300):
                 caption("attention.next")
+                others = gr.Textbox("", lines=3, max_lines=8, interactive=True, visible=False,
+                                    elem_id="attention-others")  # fmt: skip
+                self.others = localise(others, label="attention.others")
                 self.next = Bars(texts=_HINTS, empty="write_first", elem_id="attention-next")
             with gr.Column(scale=3, min_width=300):
                 caption("attention.honesty")

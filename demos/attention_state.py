@@ -2,8 +2,11 @@
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -11,17 +14,27 @@ import numpy as np
 from demos.kit.errors import UserError
 from demos.kit.models import Models, Own
 from demos.kit.run import Run
+from demos.kit.writers import writer
 from demos.widgets.attention_heads import muted as muted_heads
 from demos.widgets.attention_steps import read_edits
-from dlcore import attention, gpt
+from dlcore import attention, gpt, pretrained
 from dlcore.attention_hand import EDIT, MOST_WORDS, Hand, HandConfig, by_hand, words_of
-from dlcore.lens_text import CausalReader, LensError, Reading, read_text
+from dlcore.decoder import Writer
+from dlcore.lens_text import (
+    CausalReader,
+    LensError,
+    Reading,
+    TextReader,
+    leaving_out,
+    read_text,
+)
 from dlcore.settings import SettingError, Settings, setting
 from dlcore.text import TextError
 
 # The controls of the part made by hand, in the order in which handlers get their values.
 HAND = ("d_k", "scale", "positions", "mask", "padding", "d_model", "seed")
 Edits = dict[tuple[str, int], list[float]]
+Heads = tuple[tuple[int, int], ...]  # (layer, head), both counted from 0
 
 
 def words(text: object) -> tuple[str, ...]:
@@ -111,41 +124,106 @@ def trained(run: Run) -> Trained | None:
 
 # --- Pretrained ----------------------------------------------------------------------------------
 
-
-def _kieu(_: str) -> CausalReader:
-    writer = gpt.load_bundled()
-    return CausalReader(writer.model, writer.tokenizer, writer.lead)
-
-
-READERS = Models("attention", _kieu, lambda _: gpt.BUNDLED)
+BUNDLED = "kieu"
+READERS = (BUNDLED, "smollm2", "gpt2", "minilm")  # the rest are names in the store
+_BUNDLED = Models("attention", lambda _: gpt.load_bundled(), lambda _: gpt.BUNDLED)
+_locks = {name: Lock() for name in READERS}  # no model is loaded twice by visitors who come at once
 
 
-def heads_of(text: object, layers: int, heads: int) -> tuple[tuple[int, int], ...]:
-    """The silenced heads, as the page keeps them: [[layer, head], …] as JSON, or empty."""
+def reader_of(name: object) -> tuple[str, Any]:
+    """A model by its name, a TextReader; the bundled one as long as it has still to be fetched.
+
+    Gives the name of the one that it really is first. Raises UserError for a name of none.
+    """
+    if not isinstance(name, str) or name not in READERS:
+        raise UserError("attention.errors.unknown_model")
+    path = None if name == BUNDLED else pretrained.find(name)
+    really = BUNDLED if path is None else name
+    with _locks[really]:
+        return really, _loaded(really, path)
+
+
+@cache
+def _loaded(name: str, path: Path | None) -> TextReader:
+    if path is None:
+        found: Writer | None = _BUNDLED.bundled()
+    elif name == "minilm":
+        from dlcore import minilm
+
+        return minilm.load(path)
+    else:
+        found = writer(name)
+    if found is None:
+        raise FileNotFoundError(path)
+    return CausalReader(found.model, found.tokenizer, found.lead)
+
+
+def heads_of(text: object, layers: int, heads: int, name: str = "") -> Heads:
+    """The silenced heads, as the page keeps them, or empty: [[layer, head], …] as JSON, or with the
+    name of the model that they belong to: {"model": …, "muted": […]}. Another has none silenced.
+    """
     if text in (None, ""):
         return ()
     try:
         if not isinstance(text, str) or len(text) > 10_000:
             raise ValueError
-        return muted_heads(json.loads(text), layers, heads)
+        kept = json.loads(text)
+        if isinstance(kept, dict) and kept.get("model", name) != name:
+            return ()
+        return muted_heads(kept, layers, heads)
     except (ValueError, RecursionError) as error:
         raise UserError("attention.errors.unreadable") from error
 
 
-def reading(text: object, muted: object) -> tuple[CausalReader, Reading, Any] | None:
-    """A text as the bundled model reads it, and the silenced heads; None without a text.
+@dataclass(frozen=True)
+class Read:
+    """A text as a model reads it, with these heads silenced."""
 
-    Raises UserError for one that is too long.
+    name: str  # of the model
+    reader: TextReader
+    text: str
+    muted: Heads
+    found: Reading
+
+    def leaving_out(self) -> Iterator[np.ndarray]:
+        """How much each piece matters, as far as it is known; see `dlcore.lens_text`."""
+        question = (self.name, self.text, self.muted)
+        if (known := _known_effects.get(question)) is not None:
+            yield known
+            return
+        for effects in leaving_out(self.reader, self.found, self.muted):
+            yield effects
+        _known_effects[question] = effects
+        while len(_known_effects) > _MOST_KNOWN:
+            _known_effects.pop(next(iter(_known_effects)), None)
+
+
+# Of the last questions: another matrix beside it, and nothing has to be measured again.
+_MOST_KNOWN = 50
+_known_effects: dict[Any, np.ndarray] = {}
+
+
+def reading(name: object, text: object, muted: object) -> Read | None:
+    """A text as a model reads it; None without a text. Raises UserError for one that is too long.
+
+    muted: the silenced heads, as the page keeps them.
     """
     if not isinstance(text, str | None):
         raise UserError("attention.errors.unreadable")
-    reader = READERS.bundled()
-    silent = heads_of(muted, reader.layers, reader.heads)
+    really, reader = reader_of(name)
+    silent = heads_of(muted, reader.layers, reader.heads, really)
     # Halves of broken characters can neither be shown nor sent.
     whole = (text or "").encode("utf-8", "replace").decode("utf-8")
+    whole = unicodedata.normalize("NFC", whole)
     try:
-        return reader, read_text(reader, unicodedata.normalize("NFC", whole), silent), silent
+        return Read(really, reader, whole, silent, _read(reader, whole, silent))
     except LensError as error:
         if error.key == "empty":
             return None
-        raise UserError("attention.errors.too_long", most=error.values["most"]) from error
+        key = "too_long" if error.key == "long" else "far_too_long"
+        raise UserError(f"attention.errors.{key}", **error.values) from error
+
+
+@lru_cache(maxsize=4)  # the page asks for the same reading twice: to show it, and to rank it
+def _read(reader: Any, text: str, silent: Heads) -> Reading:
+    return read_text(reader, text, silent)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from demos.attention_state import Edits, Many, Trained
+from demos.attention_state import Edits, Many, Read, Trained
 from demos.kit.run import Run
 from demos.widgets.arithmetic import arithmetic
 from demos.widgets.attention_heads import TOP, attention_heads, badges, packed
@@ -28,9 +28,7 @@ from dlcore.attention_hand import (
 from dlcore.attention_hand import arithmetic as taken_apart
 from dlcore.attention_heads import Comparison, TutorialFaults
 from dlcore.lens_text import (
-    CausalReader,
     Honesty,
-    Muted,
     Reading,
     average,
     between_pieces,
@@ -38,7 +36,9 @@ from dlcore.lens_text import (
     likeliest,
     rollout,
 )
+from dlcore.minilm import MiniLM
 
+_MOST_LINES, _LINE_READ, _LINE_SHOWN = 8, 2_000, 80  # sentences to compare with; characters
 _BETWEEN = ("scores", "scaled", "weights")  # matrices whose columns are tokens, too
 
 
@@ -210,33 +210,55 @@ def one_by_one(own: Trained) -> dict[str, Any]:
 # --- Pretrained ----------------------------------------------------------------------------------
 
 
-def heads(found: Reading, muted: Muted) -> dict[str, Any]:
+def heads(read: Read) -> dict[str, Any]:
     """All heads over a text, with their average, the last layer's, and the rollout."""
-    shown = found.shown
+    found, shown = read.found, read.found.shown
     extra = {
         "average": average(shown),
         "last_layer": average(shown, -1),
         "rollout": between_pieces(rollout(found.weights)[-1], found.pieces),
     }
-    return attention_heads(
-        [piece.text for piece in found.pieces], shown, extra=extra, muted=list(muted)
-    )
+    tokens = [piece.text for piece in found.pieces]
+    return attention_heads(tokens, shown, extra=extra, muted=list(read.muted))
 
 
-def following(
-    reader: CausalReader, whole: Reading, less: Reading | None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What may come next, with all heads and with some silenced; and by how much that differs."""
-    likely = likeliest(reader, whole.answer, 8)
-    labels = [_visible(text) for text, _ in likely]
-    series = {"all_heads": [p for _, p in likely]}
-    count = len(whole.pieces)
-    remarks: list[tuple[str, str, dict[str, Any]]] = [("count", "info", {"count": count})]
-    if less is not None:
-        best = np.argsort(-whole.answer, kind="stable")[:8]
-        series["some_muted"] = less.answer[best].tolist()
-        remarks.append(("moved", "warning", {"by": change(reader, whole.answer, less.answer)}))
-    return bars(labels, series), notes(remarks)
+def answered(read: Read, whole: Read, others: str) -> dict[str, Any] | None:
+    """What may come next; or, from a model of meanings, how alike each line of `others` is.
+
+    whole: the same with all heads.
+    """
+    answers = {"all_heads": whole.found.answer}
+    if read.muted:
+        answers["some_muted"] = read.found.answer
+    if not isinstance(read.reader, MiniLM):
+        likely = likeliest(read.reader, whole.found.answer, 8)
+        best = np.argsort(-whole.found.answer, kind="stable")[:8]
+        return bars(
+            [_visible(text) for text, _ in likely],
+            {name: answer[best].tolist() for name, answer in answers.items()},
+            plain=True,
+        )
+    lines = [line[:_LINE_READ].strip() for line in others.split("\n") if line.strip()][:_MOST_LINES]
+    if not lines:
+        return None
+    muted = {"all_heads": (), "some_muted": read.muted}
+    alike = {
+        name: (read.reader.meanings(lines, muted[name]) @ answer).tolist()
+        for name, answer in answers.items()
+    }
+    labels = [line if len(line) <= _LINE_SHOWN else f"{line[:_LINE_SHOWN]}…" for line in lines]
+    return bars(labels, alike, unit="number", top=1.0, plain=True)
+
+
+def remarks(read: Read, whole: Read) -> dict[str, Any]:
+    """How many tokens, of which model, and by how much silenced heads moved its answer."""
+    told: list[tuple[str, str, dict[str, Any]]] = [
+        (f"count_{read.name}", "info", {"count": len(read.found.ids)})
+    ]
+    if read.muted:
+        by = change(read.reader, whole.found.answer, read.found.answer)
+        told.append((f"moved_{read.reader.answers}", "warning", {"by": by}))
+    return notes(told)
 
 
 def _visible(text: str) -> str:
@@ -250,3 +272,8 @@ def honest(found: Reading, judged: Honesty) -> dict[str, Any]:
     return rankings(
         texts, measures, (judged.attention_rank, judged.effect_rank), judged.correlation
     )
+
+
+def measuring(found: Reading, effects: np.ndarray) -> dict[str, Any]:
+    """How many of the pieces have been left out by now."""
+    return {"done": int(np.isfinite(effects).sum()), "count": sum(found.candidates)}

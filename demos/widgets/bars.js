@@ -23,7 +23,7 @@ export function mount(host) {
     const counts = value.unit === "count";
     const values = series.flatMap((one) => one.values);
     const full = value.max ?? (counts ? Math.max(1, ...values) : 1);
-    const write = (v) => (counts ? number(v) : share(v));
+    const write = (v) => (counts || value.unit === "number" ? number(v) : share(v));
     const named = series.length > 1;
     legend.hidden = !named;
     keyed(legend, named ? series : [], (_, index) => index,
@@ -38,7 +38,7 @@ export function mount(host) {
       node("div", { class: "tracks" }), node("div", { class: "values" }),
     ), (row, label, index) => {
       const [name, tracks, numbers] = row.children;
-      name.textContent = say(String(label));
+      name.textContent = value.plain ? label : say(String(label));
       name.title = name.textContent;
       row.classList.toggle("best", winners.includes(index));
       keyed(tracks, series.length ? series : [{ name: "", values: [] }], (_, i) => i,

@@ -4,6 +4,7 @@ import {
   canvasOf, diverging, frameOf, node, number, percent, rgb, sequential, start, unpack, walk,
   words,
 } from "./common.js";
+import { takeaway } from "./takeaway.js";
 
 const CELL = { least: 4, most: 44 }; // CSS pixels
 const FONT = 11;
@@ -21,6 +22,8 @@ export function mount(host) {
   canvasOf(host).append(stage, node("div", { class: "below" }, legend, node("output", { class: "read", "aria-live": "polite" })), hint);
   const read = legend.nextSibling;
   const view = { host, say, canvas, cursor, tip, read, stage, at: null, index: 0, plan: null };
+  const take = host.props.take ? takeaway(host, say, () => tableOf(view)) : null;
+  if (take) hint.before(take);
   listen(view);
 
   start(host, () => {
@@ -28,7 +31,9 @@ export function mount(host) {
     const empty = !value.values;
     stage.hidden = legend.hidden = empty;
     hint.textContent = empty ? say(host.props.empty ?? "empty") : "";
+    if (take) take.hidden = empty;
     if (empty) return;
+    take?.dlSay();
     const plan = layOut(value, host, say, canvas.getContext("2d"));
     view.plan = plan;
     drawCells(canvas, plan);
@@ -38,6 +43,9 @@ export function mount(host) {
     point(view);
   });
 }
+
+const tableOf = ({ host, plan: { names, data, kind, high } }) =>
+  ({ name: host.props.take, rows: names.row, columns: names.column, data, signed: kind === "diverging", limit: high });
 
 const labelsOf = (labels, count, say) =>
   Array.from({ length: count }, (_, i) => say(String(labels?.[i] ?? i)));

@@ -23,6 +23,8 @@ class Heatmap(Widget):
     [{"step", "values", …}] the heatmap follows its group's timeline; fix "max" then.
 
     Heatmap(pick=True) sends the event `pick` with {"row", "column"} on click or Enter.
+    Heatmap(take=NAME) offers the table as NAME.png, .svg and .csv; words: `take`. Not with a "log"
+    scale.
     Also as keywords: largest (side of a cell in CSS pixels), empty (a key). Labels and titles are
     looked up in `texts` and shown raw when absent.
     """

@@ -87,20 +87,23 @@ export function short(context, text, room) {
   return letters.join("");
 }
 
-/* A whole matrix as a small picture without words, one pixel a cell: for many of them at once. */
+/* A whole matrix as a small picture without words, one pixel a cell: for hundreds of them at once. */
 export function thumbnail(canvas, data, size, limit = 1) {
-  canvas.width = canvas.height = size;
+  if (canvas.width !== size) canvas.width = canvas.height = size;
   const context = canvas.getContext("2d");
   const image = context.createImageData(size, size);
+  const pixels = new Uint32Array(image.data.buffer);
   const palette = shades();
-  for (let i = 0; i < size * size; i += 1) {
-    image.data.set(palette[Math.min(255, Math.max(0, Math.round((data[i] / limit) * 255)))], i * 4);
-  }
+  const scale = 255 / limit;
+  for (let i = 0; i < pixels.length; i += 1) pixels[i] = palette[Math.min(255, Math.round(data[i] * scale))];
   context.putImageData(image, 0, 0);
 }
 
+/* 256 colours from 0 to 1 as whole pixels, in this machine's order of bytes. */
 const kept = {};
-const shades = () => (kept[isDark()] ??= Array.from({ length: 256 }, (_, i) => [...sequential(i / 255), 255]));
+const shades = () => (kept[isDark()] ??= new Uint32Array(Uint8ClampedArray.from(
+  Array.from({ length: 256 }, (_, i) => [...sequential(i / 255), 255]).flat(),
+).buffer));
 
 /* The cell under a pointer: its index, or null. */
 export function cellAt(event, canvas, { left, top, cell, tall, rows, columns }) {

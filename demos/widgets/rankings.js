@@ -24,9 +24,10 @@ function render(view) {
   const { host, say, body, hint, sum, titles } = view;
   const value = host.props.value;
   const items = value?.items ?? [];
-  body.hidden = !value;
-  hint.textContent = value ? "" : say(host.props.empty ?? "empty");
-  if (!value) return;
+  body.hidden = !value?.items;
+  if (!value) hint.textContent = say(host.props.empty ?? "empty");
+  else hint.textContent = value.items ? "" : say("measuring", value);
+  if (!value?.items) return;
   sum.textContent = value.correlation === null ? say("nothing") : say("correlation", { r: number(value.correlation, 2).replace("-", "−"), count: items.length });
   const order = (side) => items.map((_, i) => i).sort((a, b) => items[a][`${side}_rank`] - items[b][`${side}_rank`]);
   const orders = { left: order("left"), right: order("right") };

@@ -14,8 +14,9 @@ class Rankings(Widget):
 
     value = {"items": [{"text", "left", "right": the two measures, "left_rank", "right_rank"}, …],
              "correlation": Spearman's, -1 … 1, or null where there is nothing to rank}
+    or, until all is measured, {"done": pieces, "count": of so many}
     Pointing at a piece lights it up on both sides. Words: `left`, `right`, `correlation`,
-    `nothing`. Keyword: empty (the key of the empty state).
+    `nothing`, `measuring`. Keyword: empty (the key of the empty state).
     """
 
     script = "rankings"

@@ -11,9 +11,12 @@ from playwright.sync_api import Browser, Locator, Page, Position, expect
 
 from demos import TABS
 from demos.kit.language import say
+from dlcore import pretrained
 from tests.browser.conftest import PHONE, shared_page
 from tests.browser.steps import (
     TRAINING_MS,
+    choose,
+    open_fold,
     open_tab,
     section,
     start_run,
@@ -131,6 +134,33 @@ def test_a_run_leaves_heads_that_can_be_silenced(shared: Page) -> None:
     expect(heads.nth(3)).to_have_class(re.compile("muted"))
     shared.locator("#attention-film .free").click()
     expect(shared.locator("#attention-silenced")).not_to_contain_text("silenced")
+    with shared.expect_download() as download:
+        shared.locator("#attention-one-by-one .dl-takeaway .csv").click()
+    lines = download.value.path().read_text("utf-8-sig").splitlines()
+    assert len(lines) == 3 and all(0 <= float(n) <= 1 for n in lines[1].split(",")[1:])
+    assert download.value.suggested_filename == "attention-one-by-one.csv"
+
+
+def test_what_was_trained_is_taken_home(shared: Page) -> None:
+    open_fold(shared.locator("#attention-code button.label-wrap").first)
+    begins = {"script": b'"""', "weights": b"", "csv": b"", "png": b"\x89PNG", "svg": b"<?xml"}
+    for name, begin in begins.items():
+        with shared.expect_download(timeout=TRAINING_MS) as download:
+            shared.locator(f"#attention-download-{name}").click()
+        content = download.value.path().read_bytes()
+        assert len(content) > 200 and content.startswith(begin), name
+
+
+def test_learned_and_sinusoidal_positions_race(shared: Page) -> None:
+    section(shared, "attention", "train")
+    status = shared.locator("#attention-race-status .dl-status")
+    shared.locator("#attention-race-start").click()
+    expect(status).to_have_attribute("data-state", "done", timeout=TRAINING_MS)
+    names = shared.locator("#attention-race-chart .legend button")
+    expect(names).to_have_count(2)
+    expect(names.first).to_contain_text("learned")
+    expect(names.last).to_contain_text("sinusoidal")
+    expect(shared.locator("#attention-race-start")).to_be_enabled()
 
 
 def test_the_bundled_models_heads_and_what_they_are_worth(shared: Page) -> None:
@@ -149,6 +179,36 @@ def test_the_bundled_models_heads_and_what_they_are_worth(shared: Page) -> None:
     expect(ranking.locator(".left")).not_to_have_text(before, use_inner_text=True)
     heads.locator(".mute").click()
     expect(shared.locator("#attention-read-notes")).to_contain_text("nats")
+    with shared.expect_download() as download:
+        heads.locator(".dl-takeaway .csv").click()
+    rows = download.value.path().read_text("utf-8-sig").splitlines()[1:]
+    for row in rows:  # shares of 1, of those who stand before
+        assert sum(float(n) for n in row.rsplit('"', 1)[1].split(",")[1:]) == pytest.approx(
+            1, abs=0.01
+        )
+
+
+def test_another_model_reads_or_is_offered(shared: Page) -> None:
+    section(shared, "attention", "read")
+    shared.locator("#attention-honest input").uncheck()
+    shared.locator("#attention-poem textarea").fill("")
+    choose(shared.get_by_role("radio", name="MiniLM"))
+    expect(shared.locator("#attention-others textarea")).to_be_visible()
+    if pretrained.find("minilm") is None:
+        expect(shared.locator("#attention-fetch")).to_contain_text("python -m dlcore weights get")
+        expected = "onset"  # the bundled model reads meanwhile
+    else:
+        expected = "[CLS]"
+    expect(shared.locator("#attention-poem textarea")).to_have_value(
+        say("attention.examples.english", "en")
+    )
+    expect(shared.locator("#attention-read-notes")).to_contain_text(expected)
+    choose(shared.get_by_role("radio", name="Kiều"))
+    expect(shared.locator("#attention-poem textarea")).to_have_value(
+        say("attention.examples.poem", "en")
+    )
+    expect(shared.locator("#attention-others")).to_be_hidden()
+    expect(shared.locator("#attention-fetch .dl-arrival")).to_be_hidden()
 
 
 def test_too_long_a_text_gets_a_message_and_html_is_only_text(shared: Page) -> None:
@@ -158,7 +218,7 @@ def test_too_long_a_text_gets_a_message_and_html_is_only_text(shared: Page) -> N
     expect(shared.locator("#attention-read-heads .left li").last).to_have_text(">")
     assert shared.locator("#attention-read-heads img").count() == 0
     shared.locator("#attention-poem textarea").fill("chữ " * 200)
-    expect(shared.locator(".toast-body").first).to_contain_text("too long")
+    expect(shared.locator(".toast-body").first).to_contain_text("at most")
     shared.locator(".toast-close").first.click()
 
 
