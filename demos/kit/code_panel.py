@@ -19,6 +19,7 @@ from demos.kit.language import localise, session_language
 from demos.kit.run import Run
 from demos.kit.script import standalone
 from demos.kit.settings_form import SettingsForm
+from demos.kit.sources import text_of
 from demos.widgets.source import Source, source
 from dlcore.device import describe, threads
 from dlcore.settings import SettingError
@@ -159,7 +160,7 @@ def _curves(run: Run) -> list[list[Any]]:
 @cache
 def _read(sources: tuple[Any, ...]) -> dict[str, Any]:
     """The value of a Source widget for these classes and functions."""
-    return {"parts": [source(_title(part), inspect.getsource(part)) for part in sources]}
+    return {"parts": [source(_title(part), text_of(part)) for part in sources]}
 
 
 def _title(source: Any) -> str:

@@ -12,6 +12,8 @@ from textwrap import indent
 from types import ModuleType
 from typing import Any, TypeGuard
 
+from demos.kit.sources import text_of, tree_of
+
 _GONE = "\0"  # stands for a line that is left out
 
 _RUN = '''
@@ -60,7 +62,7 @@ def collected(topic: ModuleType, end: str, usage: str) -> str:
     imports: list[str] = []
     bodies: list[str] = []
     for module in _in_order(topic.__name__):
-        found, body = _split(inspect.getsource(importlib.import_module(module)))
+        found, body = _split(text_of(importlib.import_module(module)))
         imports += [line for line in found if line not in imports]
         bodies.append(f"# {'-' * 12} {module} {'-' * 12}\n\n{body.strip()}\n")
     if "import torch" not in imports:
@@ -87,7 +89,7 @@ def _in_order(name: str) -> list[str]:
     def visit(module: str) -> None:
         if module in order:
             return
-        tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+        tree = tree_of(text_of(importlib.import_module(module)))
         for node in ast.walk(tree):
             if _is_ours(node):
                 visit(str(node.module))
@@ -105,7 +107,7 @@ def _split(source: str) -> tuple[list[str], str]:
     """A module's imports from elsewhere, and its code without docstring and imports."""
     lines = source.splitlines()
     imports: list[str] = []
-    tree = ast.parse(source)
+    tree = tree_of(source)
     if ast.get_docstring(tree) is not None:
         _blank(lines, tree.body[0])
     for node in ast.walk(tree):

@@ -72,9 +72,7 @@ def ours(model: ImageModel) -> Answer:
 
 def plain(recipe: Recipe) -> Callable[[Image.Image], Tensor]:
     """torchvision's own transforms for the same recipe."""
-    import_torchvision()
-    from torchvision import transforms
-
+    transforms = import_torchvision().transforms
     transform: Callable[[Image.Image], Tensor] = transforms.Compose(
         [
             transforms.Resize(recipe.resize, transforms.InterpolationMode(recipe.resample)),
