@@ -170,7 +170,7 @@ weights = ""
 for name, packed in PACKED.items():  # what the run began with travels with this script
     path = Path(__file__).resolve().parent / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(base64.b85decode(packed))
+    path.write_bytes(base64.b64decode(packed))
     weights = str(path) if path.suffix == ".safetensors" else weights
 """
 
@@ -189,7 +189,7 @@ def script_call(run: Run | None) -> tuple[str, str]:
         files = {f"{folder}/{one.path.name}": one.path.read_bytes() for one in TEXTURES.values()}
     if config.way != "scratch" and config.base == EfficientNetLite0.name:
         files[BUNDLED_LITE0.name] = BUNDLED_LITE0.read_bytes()
-    packed = {name: base64.b85encode(data) for name, data in files.items()}
+    packed = {name: base64.b64encode(data) for name, data in files.items()}
     setup = f"PACKED = {packed!r}\n" + _UNPACK
     setup += f"own = {own!r}\n"
     return setup, "job(config, own, None, weights)"

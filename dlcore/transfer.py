@@ -334,18 +334,17 @@ def judge(logits: Tensor, labels: Tensor) -> Evaluation:
 
 
 def weights_of(model: Transfer) -> dict[str, list[Tensor]]:
-    """The weights of every stage and of the head, copied where they can change."""
-    parts = {**dict(model.stages.named_children()), "head": model.head}
+    """A copy of the weights that learn: of the trained stages, by name, and of the head."""
+    parts = {name: model.stages.get_submodule(name) for name in model.trained}
     return {
-        name: [p.detach().clone() if p.requires_grad else p for p in part.parameters()]
-        for name, part in parts.items()
+        name: [p.detach().clone() for p in part.parameters()]
+        for name, part in {**parts, "head": model.head}.items()
     }
 
 
-@torch.no_grad()
 def drift(model: Transfer, first: Mapping[str, list[Tensor]]) -> dict[str, float]:
     """|w - w0| / |w0| of every stage: how far its weights have come since `first`."""
-    shares = {}
+    shares = {name: 0.0 for name, _ in model.stages.named_children()}  # what is frozen stays
     for name, now in weights_of(model).items():
         moved = sum((a - b).square().sum().item() for a, b in zip(now, first[name], strict=True))
         length = sum(b.square().sum().item() for b in first[name])

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-import scipy.stats  # type: ignore[import-untyped]
+import scipy.stats
 import torch
 
 from dlcore.bpe import Piece, train_bpe

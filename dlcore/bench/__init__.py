@@ -46,6 +46,10 @@ def rows() -> dict[str, tuple[Measure, str]]:
             _own("resnet", 30),
             "picture to top 5 against the bare network; Grad-CAM against a forward pass",
         ),
+        "transfer": (
+            _own("transfer", 5),
+            "an epoch of a new head on features that are kept, against through the frozen base",
+        ),
         "vae": (
             _own("vae", 1, other="iwae"),
             "seconds to a plain loop's bound, and code to picture; --iwae: its tightest bound",
