@@ -23,7 +23,9 @@ from demos.widgets.base import FOLDER, STATIC_URL
 from dlcore.device import answer_on_one_core
 
 # The order is fixed: perceptron, mlp, cnn, transfer, lstm, gan, vae, attention, resnet, gpt.
-TABS = ("perceptron", "mlp", "cnn", "lstm", "gan", "vae", "attention", "resnet", "gpt")
+TABS = (
+    "perceptron", "mlp", "cnn", "transfer", "lstm", "gan", "vae", "attention", "resnet", "gpt",
+)  # fmt: skip
 
 MAX_UPLOAD = "5mb"
 OPEN_PAGES = 500  # sessions whose state is kept; the least used goes first

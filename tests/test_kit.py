@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
+from gradio.state_holder import SessionState
 
 from demos.kit.errors import UserError, guard, translated
 from demos.kit.keep import Keeper
@@ -18,6 +19,7 @@ from demos.kit.language import _Session, preferred, say, section
 from demos.kit.permalink import Address
 from demos.kit.run import Run
 from demos.kit.script import standalone
+from demos.kit.shell import App
 from dlcore import cnn
 from dlcore.data.sheet import TableError
 from dlcore.jobs import WorkerDied
@@ -257,3 +259,15 @@ def test_an_error_that_names_its_words_is_told_with_them() -> None:
     error = TableError("mlp.errors.no_csv", "dataset is csv, but no table was given")
     assert str(translated(error, "vi")) != str(translated(error, "en"))
     assert say("mlp.errors.no_csv", "vi") in str(translated(error, "vi"))
+
+
+def test_a_visitor_costs_no_description_of_the_page_and_sees_it_all() -> None:
+    with App() as app:
+        box = gr.Textbox("hello")
+        box.change(lambda text: text, box, box)
+    visit = SessionState(app)
+    assert visit.blocks_config.blocks == app.blocks and visit.blocks_config.fns == app.fns
+    assert not any(visit.config_values.values())
+    visit._update_value_in_config(box._id, "changed")  # as Gradio does with each answer
+    (described,) = [c for c in app.get_config_file()["components"] if c["id"] == box._id]
+    assert described["props"]["value"] == "hello"

@@ -3,12 +3,13 @@
 import contextvars
 import inspect
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.blocks import Block
+from gradio.blocks import Block, BlocksConfig
 
 from demos.kit import training
 from demos.kit.keep import keeper
@@ -26,6 +27,27 @@ _ADDRESS_JS = f'import(new URL("{STATIC_URL}/address.js", document.baseURI))'
 _SHELL_JS = f'import(new URL("{STATIC_URL}/shell.js", document.baseURI))'
 
 
+class _Visit(BlocksConfig):
+    """What one visitor sees, without a description of each component.
+
+    Gradio keeps one for its deep links, which nobody makes here: more than a thousand
+    descriptions for each visitor, made on the one thread that answers all others.
+    """
+
+    @staticmethod
+    def config_for_block(*_: Any, **__: Any) -> dict[str, Any]:
+        return {}
+
+
+class _Page(BlocksConfig):
+    """The page as it was built. What is copied from it is a visit."""
+
+    def __copy__(self) -> BlocksConfig:
+        visit = super().__copy__()
+        visit.__class__ = _Visit
+        return visit
+
+
 class App(gr.Blocks):
     """A Blocks that answers unreadable input with a message instead of a traceback.
 
@@ -35,9 +57,13 @@ class App(gr.Blocks):
     def __init__(self, **kwargs: Any) -> None:
         remember_signatures()
         super().__init__(**kwargs)
+        self.default_config.__class__ = _Page
 
     def queue(self, *args: Any, **kwargs: Any) -> gr.Blocks:
         # Gradio calls this at first, when it costs nothing; with all tabs built it takes a while.
+        # It would also sum up the last 10,000 events after each event, for a page we do not show.
+        for name in ("GRADIO_ANALYTICS_MAX_EVENTS", "GRADIO_ANALYTICS_CACHE_FREQUENCY"):
+            os.environ.setdefault(name, "1000")
         return super().queue(*args, **{"max_size": WAITING, "api_open": False, **kwargs})
 
     async def process_api(self, block_fn: Any, *args: Any, **kwargs: Any) -> Any:
