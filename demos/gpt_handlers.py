@@ -28,7 +28,7 @@ from demos.kit.language import say, session_language
 from demos.kit.models import YOURS
 from demos.kit.writers import writer as fetched
 from demos.widgets.recording import recent
-from demos.widgets.writing import Value, writing
+from demos.widgets.writing import Value, part, writing
 from dlcore.bpe import BPE
 from dlcore.gpt import GPT, Shape, Writer
 from dlcore.gpt_speed import MOST, Lap, laps
@@ -45,7 +45,7 @@ from dlcore.gpt_writing import (
 )
 from dlcore.tokenizers import Characters, Tokenizer
 
-_TELL_EVERY_S = 0.08
+_TELL_EVERY_S = 0.1
 # Random weights, two thirds of GPT-2's width: how fast it is does not depend on what it says.
 _LARGER = Shape(vocabulary=5000, context=256, layers=6, heads=8, width=512)
 # Without a cache each token of a model of a hundred million weights takes half a second.
@@ -124,7 +124,7 @@ def stop(request: gr.Request) -> None:
 
 
 def _grow(tree: Tree, number: int, decoding: Decoding, page: str) -> Iterator[list[Any]]:
-    """Write a branch to its end. The page is told at most every 80 ms, and of the first at once."""
+    """Write a branch to its end. The page is told every 100 ms at most, of the first at once."""
     branch, over = tree.branches[number], turns.begin(page)
     forced, branch.ids = tuple(branch.ids), branch.ids[: branch.shared]
     count = new_tokens(tree.writer, tree.prompt, decoding)
@@ -134,7 +134,7 @@ def _grow(tree: Tree, number: int, decoding: Decoding, page: str) -> Iterator[li
 
     def shown(state: str, **more: Any) -> Value:
         if new:
-            parts.append({"at": len(branch.ids) - len(new), "tokens": list(new)})
+            parts.append(part(len(branch.ids) - len(new), new))
             new.clear()
         return writing(
             run=tree.run, branch=number, parent=branch.parent, shared=branch.shared,
@@ -188,13 +188,14 @@ def compare_decoders(
     run = uuid.uuid4().hex[:8]
     written: dict[str, list[Token]] = {name: [] for name in DECODERS}
     parts: dict[str, list[Value]] = {name: [] for name in DECODERS}
+    told_of = dict.fromkeys(DECODERS, 0)  # tokens
 
     def shown(state: str) -> list[Value]:
         values = []
         for name, tokens in written.items():
-            at = sum(len(part["tokens"]) for part in parts[name])
+            at, told_of[name] = told_of[name], len(tokens)
             if new := [views.plain_token(token) for token in tokens[at:]]:
-                parts[name].append({"at": at, "tokens": new})
+                parts[name].append(part(at, new))
             ended = state != "writing" and tokens
             values.append(
                 writing(

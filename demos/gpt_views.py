@@ -8,7 +8,7 @@ from demos.widgets.bars import bars
 from demos.widgets.line_chart import line_chart
 from demos.widgets.notes import notes
 from demos.widgets.passage import passage
-from demos.widgets.writing import Value, writing
+from demos.widgets.writing import Value, part, writing
 from dlcore import gpt
 from dlcore.gpt_diagnosis import diagnose
 from dlcore.gpt_speed import Lap
@@ -119,7 +119,7 @@ def pieces(tokenizer: Tokenizer, text: str, name: str) -> Value:
     tokens = [{"t": piece.text, "s": 0, "f": False, "n": len(piece.ids)} for piece in found]
     return writing(
         run=uuid.uuid4().hex[:8], prompt="", stages=[], state="cut", title=name, cut=True,
-        parts=[{"at": 0, "tokens": tokens}],
+        parts=[part(0, tokens)],
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def joined(values: list[Any]) -> dict[int, Any]:
         part["at"] + n: token
         for value in values
         for part in value["parts"]
-        for n, token in enumerate(part["tokens"])
+        for n, token in enumerate(json.loads(part["tokens"]))
     }
 
 

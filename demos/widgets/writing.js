@@ -51,7 +51,8 @@ function receive(view) {
   const { parts, ...rest } = value;
   Object.assign(branch, rest);
   for (const { at, tokens } of parts) {
-    tokens.forEach((token, i) => { branch.tokens[at + i] ??= { ...token, stages: value.stages }; });
+    if (branch.tokens[at]) continue; // a part comes whole, and several times
+    JSON.parse(tokens).forEach((token, i) => { branch.tokens[at + i] = { ...token, stages: value.stages }; });
   }
 }
 
@@ -104,6 +105,9 @@ const visible = (text) => text.replaceAll("\n", "↵").replaceAll("\t", "⇥");
 function drawToken(view, element, token, index) {
   const { say, host } = view;
   const part = element.firstChild;
+  const look = `${index === view.picked} ${index === (view.picked ?? 0)} ${document.documentElement.lang}`;
+  if (element.dlToken === token && element.dlLook === look) return; // a thousand others grow with it
+  element.dlLook = look;
   if (!host.props.plain) {
     part.tabIndex = index === (view.picked ?? 0) ? 0 : -1;
     part.setAttribute("aria-pressed", String(index === view.picked));
