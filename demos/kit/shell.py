@@ -154,7 +154,8 @@ def css() -> str:
 
 def first_script() -> str:
     """What runs in the page before Gradio does."""
-    return (_WIDGETS / "frames.js").read_text(encoding="utf-8")
+    files = ("frames.js", "opening.js")
+    return "\n".join((_WIDGETS / file).read_text(encoding="utf-8") for file in files)
 
 
 class Header:

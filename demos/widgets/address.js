@@ -7,6 +7,7 @@ let opening = true; // until the server has read the address, nothing may change
 /* The page shows what its address asked for: from now on the address follows the page. */
 export function settle() {
   opening = false;
+  document.documentElement.classList.remove("dl-opening"); // see opening.js
 }
 
 const text = (value) => (typeof value === "string" ? value : JSON.stringify(value));
