@@ -65,10 +65,22 @@ def choose(which: Any, prompt: Any, request: gr.Request) -> list[Any]:
     """
     talks = gr.update(visible=which == CHAT)
     lang = session_language.get(request)
-    suited = "start" if which not in FETCHED else "ask" if which == CHAT else "go_on"
     ours = {say(f"gpt.examples.{name}", spoken) for name in _OPENINGS for spoken in ("vi", "en")}
     kept = which == YOURS or (isinstance(prompt, str) and prompt.strip() and prompt not in ours)
-    return [talks, talks, gr.skip() if kept else say(f"gpt.examples.{suited}", lang)]
+    return [talks, talks, gr.skip() if kept else say(_opening(which), lang)]
+
+
+def _opening(which: Any) -> str:
+    """The key of an opening that suits a model."""
+    suited = "start" if which not in FETCHED else "ask" if which == CHAT else "go_on"
+    return f"gpt.examples.{suited}"
+
+
+def _something(prompt: Any, which: Any) -> Any:
+    """What is typed; where nothing is, as in a conversation after each turn, what suits a model
+    that cannot begin with nothing."""
+    empty = prompt is None or (isinstance(prompt, str) and not prompt.strip())
+    return say(_opening(which), "en") if empty and which in FETCHED else prompt
 
 
 def warm(which: Any) -> None:
@@ -177,6 +189,7 @@ def compare_decoders(
     prompt: Any, which: Any, talk: Any, own: Any, decoding: Decoding, page: str
 ) -> Iterator[list[Any]]:
     """The same opening, length and seed, four ways to choose: both buttons and the four texts."""
+    prompt = _something(prompt, which)
     if talk and which == CHAT:
         tree = conversation(None, prompt)
         writer, text = tree.writer, tree.prompt
@@ -271,7 +284,7 @@ def race(prompt: Any, which: Any, own: Any, larger: Any, page: str) -> Iterator[
         writer, text = _random_writer(), "A" * 16
     else:
         writer = writer_of(which, own)
-        text = opening(writer, prompt)
+        text = opening(writer, _something(prompt, which))
     most = MOST if larger or which not in FETCHED else _MOST_FETCHED
     over = turns.begin(f"{page} race")
     yield [*_BUSY, *views.speeds([])]

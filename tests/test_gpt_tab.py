@@ -254,9 +254,11 @@ def test_without_a_conversation_it_goes_on(empty_store: Path) -> None:
     writer = load(empty_store / "smollm2.safetensors")
     assert events[0][3].branches[0].ids == [t.id for t in generate(writer, "Deep", decoding)]
     assert events[-1][2]["prompt"] == "Deep"
-    *_, last = on.compare_decoders("Deep", "smollm2", True, None, Decoding(length=4), "page")
+    # Said and gone from the box: what the page itself suggests is gone on from.
+    *_, last = on.compare_decoders("", "smollm2", True, None, Decoding(length=4), "page")
+    assert last[2]["prompt"] == "Why is the sky blue?"
     assert all(1 <= len(joined([value])) <= 4 for value in last[2:])
-    *_, last = on.race("Deep", "smollm2", None, False, "page")
+    *_, last = on.race(" ", "smollm2", None, False, "page")
     assert last[3]["items"][1]["key"] in ("same", "differs")  # it rounds: random weights may tell
     assert last[2]["runs"][0]["curves"]["plain"][-1][0] == on._MOST_FETCHED
 

@@ -13,8 +13,8 @@ export function mount(host) {
   view.right = node("ol", {});
   view.wires = svg("svg", { width: WIDTH, "aria-hidden": "true" });
   view.titles = [node("b"), node("b")];
-  view.body = node("div", {}, view.sum, node("div", { class: "columns" },
-    node("div", { class: "left" }, view.titles[0], view.left), view.wires, node("div", { class: "right" }, view.titles[1], view.right)));
+  view.body = node("div", {}, view.sum, node("div", { class: "scroll" }, node("div", { class: "columns" },
+    node("div", { class: "left" }, view.titles[0], view.left), view.wires, node("div", { class: "right" }, view.titles[1], view.right))));
   view.hint = node("div", { class: "hint" });
   canvasOf(host).append(view.body, view.hint);
   start(host, () => render(view));

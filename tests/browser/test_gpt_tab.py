@@ -18,6 +18,7 @@ from tests.browser.steps import (
     press_stop,
     section,
     start_run,
+    status_of,
     switch_language,
     wait_ended,
     wait_idle,
@@ -160,6 +161,7 @@ def test_a_gpt_is_trained_and_then_writes(shared: Page) -> None:
     section(shared, "gpt", "train")
     start_run(shared, "gpt")
     wait_ended(shared, "gpt")
+    expect(status_of(shared, "gpt")).to_have_attribute("data-state", "done")
     sums = shared.locator("#gpt-samples .sums li")
     expect(sums).to_have_count(12)
     expect(sums.first).to_contain_text("=")
