@@ -102,7 +102,7 @@ def build(config: Config, classes: int, *, weights: str = "") -> Transfer:
         base = random_base(config.base)
         names = tuple(name for name, _ in base.stages.named_children())
         kept = names[: len(names) - config.cut] if config.cut < len(names) else names
-        return Transfer(base, classes, cut=config.cut, trained=kept)
+        return Transfer(base, classes, cut=config.cut, trained=kept, fresh=True)
     base = pretrained_base(config.base, weights)
     if config.way == "frozen":
         return Transfer(base, classes, cut=config.cut)

@@ -28,11 +28,19 @@ class Transfer(nn.Module):
     """A base without its own head, and a new head for other classes.
 
     trained: names of the base's stages that learn, too. The others, and all that is in the base
-    besides, stay as they are: no gradient, and batch normalisation keeps its old statistics.
+    besides, stay as they are: no gradient. fresh: the base has not learnt anything yet, and its
+    batch normalisation has to find its statistics; that of a pretrained base keeps its own, however
+    many stages learn: a few pictures would only blur what a million have told.
     """
 
     def __init__(
-        self, base: ImageModel, classes: int, *, cut: int = 0, trained: tuple[str, ...] = ()
+        self,
+        base: ImageModel,
+        classes: int,
+        *,
+        cut: int = 0,
+        trained: tuple[str, ...] = (),
+        fresh: bool = False,
     ) -> None:
         super().__init__()
         names = [name for name, _ in base.stages.named_children()]
@@ -44,7 +52,7 @@ class Transfer(nn.Module):
         # What the last stage has found is averaged over all places, or what the base does instead.
         average = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.summary = average if cut else base.summary
-        self.recipe, self.trained = base.recipe, trained
+        self.recipe, self.trained, self.fresh = base.recipe, trained, fresh
         self.stages.requires_grad_(False)
         self.summary.requires_grad_(False)
         for name in trained:
@@ -60,12 +68,12 @@ class Transfer(nn.Module):
         return self.stages(torch.zeros(1, 3, 32, 32)).shape[1]
 
     def train(self, mode: bool = True) -> "Transfer":
-        """Training mode for what learns; the rest never drops out or changes its statistics."""
+        """Training mode for the head and a fresh base; nothing else drops out or counts anew."""
         super().train(False)
         self.training = mode
         self.head.train(mode)
         for name in self.trained:
-            self.stages.get_submodule(name).train(mode and len(self.trained) == len(self.stages))
+            self.stages.get_submodule(name).train(mode and self.fresh)
         return self
 
     def features(self, images: Tensor) -> Tensor:

@@ -102,6 +102,21 @@ def test_fine_tuning_moves_the_last_stages_only_and_nobody_elses() -> None:
     assert torch.equal(statistics, shared.state_dict()["stages.mix.1.running_mean"])
 
 
+def test_a_base_tuned_as_a_whole_keeps_its_statistics_and_a_fresh_one_finds_its_own() -> None:
+    """Else tuning every stage would forget more than tuning all but one."""
+    everything = dataclasses.replace(FEW, way="tuned", depth=9, epochs=1)
+    shared = transfer.pretrained_base(FEW.base)
+    for way, kept in (("tuned", True), ("scratch", False)):
+        config = dataclasses.replace(everything, way=way)
+        before = shared if kept else transfer.build(config, 3)
+        model, _ = trained(config)
+        assert kept is all(
+            torch.equal(value, before.stages.state_dict()[name])
+            for name, value in model.stages.state_dict().items()
+            if "running" in name
+        ), way
+
+
 def test_from_scratch_everything_moves() -> None:
     _, events = trained(dataclasses.replace(FEW, way="scratch", epochs=1))
     drift = last(events).drift

@@ -216,7 +216,9 @@ def train_for_a_while(page: Page, topic: str, shown: str) -> None:
 
 def back_to_the_start(page: Page, topic: str, shown: str) -> None:
     """Scrub to the first moment of a run that is over, which looks different from the last."""
+    slider = page.locator(f"#{topic}-timeline input[type=range]")
+    expect(slider).to_be_enabled()
     newest = page.evaluate(shown)
-    page.locator(f"#{topic}-timeline input[type=range]").focus()
-    page.keyboard.press("Home")
+    slider.press("Home")
+    expect(slider).to_have_js_property("value", "0")
     wait_change(page, shown, newest)

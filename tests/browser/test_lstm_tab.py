@@ -32,7 +32,10 @@ from tests.browser.steps import (
 from tests.serving import Server
 
 GOOD, BAD = "The teacher is wonderful and very clear", "The room was dirty and the staff rude"
-WATCHED = "[...document.querySelectorAll('#lstm-watched .share')].map((e) => e.innerText).join()"
+# Its curves: the whole percents below them may be the same at two moments of a run.
+WATCHED = (
+    "[...document.querySelectorAll('#lstm-watched path.p')].map((e) => e.getAttribute('d')).join()"
+)
 Visit = Callable[..., Page]
 
 
