@@ -8,7 +8,9 @@ PY     := $(VENV)/bin/python
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS   ?=
-TWO    := --numprocesses 2  # each with an app of its own
+# Each process has an app of its own. A browser test often waits, so a third one finds room.
+TWO    := --numprocesses 2
+THREE  := --numprocesses 3
 
 export GRADIO_ANALYTICS_ENABLED := False
 
@@ -37,7 +39,7 @@ unit: $(VENV)/.dev node_modules/.axe  ## tests without a browser
 
 browser: $(VENV)/.dev node_modules/.axe  ## tests in a real Chromium, a file's on one page
 	$(PY) tests/chromium.py
-	$(PY) -m pytest $(TWO) --dist loadfile tests/browser $(ARGS)
+	$(PY) -m pytest $(THREE) --dist loadfile tests/browser $(ARGS)
 
 slow: $(VENV)/.dev node_modules/.axe  ## the long tests that `make test` leaves out
 	$(PY) tests/chromium.py

@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from demos.kit import shell, training
+from demos.kit import mended, shell, training
 from demos.kit.early import EarlyScript
 from demos.kit.language import LOCALES, book, localise
 from demos.kit.permalink import address
@@ -78,7 +78,7 @@ def launch(
         quiet=quiet,
         theme=shell.theme(),
         css=shell.css(),
-        app_kwargs={"routes": [words, files], "middleware": [early]},
+        app_kwargs={"routes": [words, files, *mended.routes()], "middleware": [early]},
         max_file_size=MAX_UPLOAD,
         run_history=False,
         enable_monitoring=False,

@@ -20,7 +20,7 @@ from demos.kit.permalink import address
 from demos.kit.run import Run
 from demos.kit.training import TOGETHER, stopping
 from demos.widgets.attention_steps import read_edits
-from dlcore import attention, attention_hand, attention_heads, lens_text
+from dlcore import attention, attention_hand, attention_heads, gpt, lens_text, llama, minilm
 from dlcore.checkpoint import to_bytes
 
 TOPIC = "attention"
@@ -29,9 +29,7 @@ TOPIC = "attention"
 def build() -> None:
     """Lay the tab out and wire it."""
     tab = Layout(TOPIC)
-    texts = [tab.text, tab.poem, tab.others]
-    asked = [tab.text, tab.reader, tab.poem, tab.others]
-    gr.on(arrivals(), guard(on.arrive), asked, texts, **HIDDEN)
+    tab.opening.on(arrivals(), on.arrive, [tab.reader])
     _wire_hand(tab)
     _wire_many(tab)
     _wire_training(tab)
@@ -45,8 +43,8 @@ def build() -> None:
         TOPIC,
         sources=[attention.attention, attention.MultiHeadAttention, attention_hand.by_hand,
                  attention_heads.compare, attention.AttentionOnly, attention.train,
-                 attention.prefix_matching, lens_text.rollout, lens_text.left_out,
-                 lens_text.spearman],
+                 attention.prefix_matching, gpt.Attention, llama.GroupedAttention,
+                 minilm.EncoderLayer, lens_text.rollout, lens_text.left_out, lens_text.spearman],
         module=attention,
         form=tab.form,
         record=tab.panel.record,
@@ -73,10 +71,12 @@ def _wire_hand(tab: Layout) -> None:
     tab.steps.cell(guard(on.cell, names=HAND), asked, tab.arithmetic, **private)
     tab.shuffle.click(
         guard(on.another_order, names=HAND),
-        [tab.text, *tab.hand_values],
-        [tab.text, tab.order_note],
+        asked,
+        [tab.text, tab.hands, tab.order_note],
         **HIDDEN,
     )
+    stale = [tab.text.input, *(control.input for control in tab.hand_values)]
+    gr.on(stale, guard(on.forget_order), None, tab.order_note, queue=False, **HIDDEN)
     tab.measure.click(
         guard(on.measure_widths, names=HAND),
         [tab.text, *tab.hand_values],
@@ -148,7 +148,7 @@ def _wire_reading(tab: Layout) -> None:
     asked: list[Any] = [tab.reader, tab.poem, tab.muted]
     with_others = [*asked, tab.others]
     private: dict[str, Any] = {**LIVE, "api_visibility": "private"}
-    tab.reader.change(guard(on.suit), [tab.reader, tab.poem], [tab.poem, tab.others], **HIDDEN)
+    tab.suited.on([tab.reader.change], on.suit, [tab.reader], [tab.others])
     tab.offer.connect().then(time.time, None, tab.came, **HIDDEN)
     gr.on(
         [

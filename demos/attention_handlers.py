@@ -27,7 +27,7 @@ from demos.kit.events import sent
 from demos.kit.language import LANGUAGES, say, session_language
 from demos.kit.run import Run
 from demos.widgets.attention_heads import muted as muted_heads
-from demos.widgets.attention_steps import MATRICES, edited
+from demos.widgets.attention_steps import MATRICES, edited, reordered
 from demos.widgets.line_chart import line_chart
 from demos.widgets.status import status
 from dlcore import attention
@@ -39,7 +39,7 @@ from dlcore.lens_text import honesty
 # --- By hand -------------------------------------------------------------------------------------
 
 
-def arrive(text: Any, model: Any, poem: Any, others: Any, request: gr.Request) -> list[Any]:
+def arrive(text: Any, poem: Any, others: Any, model: Any, request: gr.Request) -> list[Any]:
     """The tab is opened: something to begin with in each box, unless somebody has written there."""
     lang = session_language.get(request)
     boxes = ((("hand",), text), (_poems(model), poem), (("others",), others))
@@ -61,7 +61,7 @@ def _ours(names: tuple[str, ...], shown: Any) -> bool:
     ]
 
 
-def suit(model: Any, poem: Any, request: gr.Request) -> tuple[Any, Any]:
+def suit(poem: Any, model: Any, request: gr.Request) -> tuple[Any, Any]:
     """Another model: a text that it can read, unless somebody wrote one; whom to compare with."""
     names = _poems(model)
     text = say(f"attention.examples.{names[0]}", session_language.get(request))
@@ -98,8 +98,9 @@ def cell(text: Any, hands: Any, event: gr.EventData, *values: Any) -> Any:
     return views.cell(hand, edits, matrix, row, column)
 
 
-def another_order(text: Any, *values: Any, request: gr.Request) -> tuple[Any, Any]:
-    """The words in another order, and how much any word's output changed by that."""
+def another_order(text: Any, hands: Any, *values: Any, request: gr.Request) -> tuple[str, str, Any]:
+    """The words in another order, with what a hand did to them, and how much any word's output
+    changed by that."""
     tokens = words(text)
     if len(tokens) < 2:
         raise UserError("attention.errors.two_words")
@@ -109,7 +110,13 @@ def another_order(text: Any, *values: Any, request: gr.Request) -> tuple[Any, An
         order = (*order[1:], order[0])
     by = order_effect(tokens, order, replace(config, mask="none"))
     told = say("attention.order", session_language.get(request), change=f"{by:.2g}")
-    return " ".join(tokens[place] for place in order), gr.update(value=told, visible=True)
+    shuffled = " ".join(tokens[place] for place in order)
+    return shuffled, reordered(hands, order), gr.update(value=told, visible=True)
+
+
+def forget_order() -> Any:
+    """Another sentence, or other positions: what was measured no longer stands."""
+    return gr.update(visible=False)
 
 
 def measure_widths(text: Any, *values: Any) -> Any:

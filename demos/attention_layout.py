@@ -9,6 +9,7 @@ from demos.kit.fetching import Offer
 from demos.kit.language import localise
 from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
+from demos.kit.suggest import Suggestions
 from demos.kit.training import TrainingPanel
 from demos.widgets.arithmetic import Arithmetic
 from demos.widgets.attention_heads import AttentionHeads
@@ -39,6 +40,8 @@ class Layout:
             "read": self._read,
         }
         self.sections, self.opened = sections(topic, contents)
+        self.opening = Suggestions(self.text, self.poem, self.others)
+        self.suited = Suggestions(self.poem)
 
     @property
     def hand_values(self) -> list[Any]:

@@ -17,7 +17,7 @@ from demos.kit.run import Run
 from demos.kit.writers import writer
 from demos.widgets.attention_heads import muted as muted_heads
 from demos.widgets.attention_steps import read_edits
-from dlcore import attention, gpt, pretrained
+from dlcore import attention, gpt, minilm, pretrained
 from dlcore.attention_hand import EDIT, MOST_WORDS, Hand, HandConfig, by_hand, words_of
 from dlcore.decoder import Writer
 from dlcore.lens_text import (
@@ -148,8 +148,6 @@ def _loaded(name: str, path: Path | None) -> TextReader:
     if path is None:
         found: Writer | None = _BUNDLED.bundled()
     elif name == "minilm":
-        from dlcore import minilm
-
         return minilm.load(path)
     else:
         found = writer(name)

@@ -56,7 +56,7 @@ def _wire_pen(tab: Layout) -> None:
         first = source is tab.pad
         changed(
             read,
-            tab.seen,
+            [*tab.seen, tab.open],
             tab.answers,
             api_name="cnn_predict" if first else None,
             api_visibility="public" if first else "private",
@@ -73,7 +73,7 @@ def _wire_pen(tab: Layout) -> None:
     for grid in (tab.examples, tab.gallery):
         grid.pick(guard(on.load_picked), tab.look, [tab.pad, tab.look], **HIDDEN)
     for name, section in tab.tabs.items():
-        _refresh(tab, section.select(guard(on.opened(name)), tab.look, tab.look, **HIDDEN))
+        _refresh(tab, section.select(guard(on.opened(name)), None, tab.open, **HIDDEN))
 
 
 def _study() -> Any:
@@ -81,7 +81,7 @@ def _study() -> Any:
 
 
 def _refresh(tab: Layout, after: Any) -> Any:
-    read = after.then(guard(on.predict), tab.seen, tab.answers, **HIDDEN)
+    read = after.then(guard(on.predict), [*tab.seen, tab.open], tab.answers, **HIDDEN)
     return read.then(_study(), tab.studied_from, tab.studied, **HIDDEN)
 
 

@@ -41,12 +41,12 @@ _MORE_CLICKS_S = 0.4  # scoring waits this long for another filter to be muted
 
 
 def predict(
-    drawing: Any, centre: Any, which: Any, own: Trained | None, look: Look
+    drawing: Any, centre: Any, which: Any, own: Trained | None, look: Look, section: str = "sees"
 ) -> tuple[Any, ...]:
     """The picture the network gets, the ten probabilities, and the maps of both networks."""
     image = what_it_gets(drawing, centre, look)
     models = networks(which, own)
-    maps = views.maps(models, image, look) if look.section == "sees" else [gr.skip(), gr.skip()]
+    maps = views.maps(models, image, look) if section == "sees" else [gr.skip(), gr.skip()]
     return views.gets(image), views.answers(models, image, look), *maps
 
 
@@ -88,6 +88,7 @@ def study(
     which: Any,
     own: Trained | None,
     look: Look,
+    section: str,
     digit: Any,
     kind: Any,
     *amounts: Any,
@@ -95,20 +96,17 @@ def study(
     """What the open section shows besides the maps: inspector | bent, curves | explanations."""
     seen = (drawing, centre, which, own, look)
     shown: list[Any] = [gr.skip()] * 6
-    if look.section == "sees":
+    if section == "sees":
         shown[0] = views.magnified(what_it_gets(drawing, centre, look), look, own)
-    elif look.section == "transform":
+    elif section == "transform":
         shown[1:4] = transform(*seen, kind, *amounts)
-    elif look.section == "why":
+    elif section == "why":
         shown[4:6] = explain(*seen, digit)
     return shown
 
 
-def opened(section: str) -> Callable[[Look], Look]:
-    def opens(look: Look) -> Look:
-        return dataclasses.replace(look, section=section)
-
-    return opens
+def opened(section: str) -> Callable[[], str]:
+    return lambda: section
 
 
 def load_image(position: int, look: Look) -> tuple[Any, Look]:

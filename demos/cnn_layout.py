@@ -31,6 +31,8 @@ class Layout:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.look = gr.State(Look())
+        # By itself: what else is looked at is written by answers that may be late.
+        self.open = gr.State("sees")
         self.headings: list[gr.Markdown] = []  # name a network where both are shown
         self.maps: dict[str, FeatureMaps] = {}
         self.curves: dict[str, LineChart] = {}
@@ -54,7 +56,7 @@ class Layout:
 
     @property
     def studied_from(self) -> list[Any]:
-        return [*self.seen, self.digit, self.kind, *self.amounts]
+        return [*self.seen, self.open, self.digit, self.kind, *self.amounts]
 
     @property
     def studied(self) -> list[Any]:

@@ -39,7 +39,6 @@ class Trained(Own[cnn.CNN]):
 class Look:
     """What this page is looking at."""
 
-    section: str = "sees"
     muted: Mapping[str, cnn.Muted] = field(default_factory=dict)  # network -> maps switched off
     touched: str = "bundled"  # the network whose filters were switched last
     unit: tuple[str, str, int] | None = None  # network, stage and unit under the magnifying glass

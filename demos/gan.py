@@ -69,7 +69,7 @@ def _wire_training(tab: Layout, on: Handlers) -> None:
 def _wire_hand(tab: Layout, on: Handlers) -> None:
     given = [tab.game, tab.start, tab.own, *tab.form.components]
     shown = [tab.game, *tab.shown_by_hand]
-    for name, button in tab.moves.items():
+    moves: list[Any] = [
         button.click(
             guard(on.hand(name), names=tab.form.names),  # type: ignore[arg-type]
             given,
@@ -79,7 +79,9 @@ def _wire_hand(tab: Layout, on: Handlers) -> None:
             show_progress="hidden",
             **STUDY,
         )
-    tab.anew.click(guard(on.anew), None, shown, **HIDDEN)
+        for name, button in tab.moves.items()
+    ]
+    tab.anew.click(guard(on.anew), None, shown, cancels=moves, **HIDDEN)
 
 
 def _wire_race(tab: Layout) -> None:

@@ -8,11 +8,12 @@ import gradio as gr
 from demos import gpt_handlers as on
 from demos import gpt_views as views
 from demos.gpt_layout import Layout
-from demos.gpt_state import CORPORA, passage, script_call, trained
+from demos.gpt_state import CORPORA, KINDS, passage, script_call, trained
 from demos.kit.code_panel import CodePanel
 from demos.kit.errors import UserError, guard
 from demos.kit.events import HIDDEN, LIVE
 from demos.kit.lesson import lesson
+from demos.kit.models import YOURS
 from demos.kit.permalink import address
 from demos.kit.run import Run
 from dlcore import gpt, gpt_speed, gpt_writing
@@ -22,6 +23,10 @@ TOPIC = "gpt"
 # Texts that are written at the same time; the others wait.
 WRITING: dict[str, Any] = {"concurrency_id": "writing", "concurrency_limit": 4}
 
+# A text that is typed or pasted is what to learn from (Gradio's `input` hears of no paste). In the
+# page, at once: a choice that is made after it is never undone by a late answer.
+_CHOOSE_TYPED = "(text, corpus) => (text.trim() ? 'own' : corpus)"
+
 
 def build() -> None:
     """Lay the tab out and wire it."""
@@ -30,7 +35,8 @@ def build() -> None:
     _wire_writing(tab)
     _wire_training(tab)
     _wire_measuring(tab)
-    address.register(TOPIC, {"prompt": tab.prompt, "corpus": tab.corpus}, check=_checked)
+    shared = {"prompt": tab.prompt, "corpus": tab.corpus, "which": tab.which, "talk": tab.talk}
+    address.register(TOPIC, shared, check=_checked)
     CodePanel(
         TOPIC,
         sources=[gpt.Cache, gpt.Attention, gpt.Block, gpt.GPT, gpt.train, gpt_writing.stages,
@@ -46,12 +52,8 @@ def build() -> None:
 
 def _wire_models(tab: Layout) -> None:
     """Which model: one that is here, or that comes."""
-    chosen = tab.which.change(
-        guard(on.choose),
-        [tab.which, tab.prompt],
-        [tab.talk, tab.forget, tab.prompt],
-        api_visibility="private",
-        **LIVE,
+    chosen = tab.suited.on(
+        [tab.which.change], on.choose, [tab.which], [tab.talk, tab.forget], **LIVE
     )
     chosen.then(guard(on.warm), tab.which, None, **HIDDEN)
     tab.offer.connect().then(guard(on.came), tab.which, tab.came, **HIDDEN)
@@ -114,6 +116,7 @@ def _wire_training(tab: Layout) -> None:
     for event in (panel.finished, panel.restored):
         event.then(guard(on.finish), panel.state, tab.which, **HIDDEN)
     tab.upload.upload(guard(on.upload), tab.upload, [tab.text, tab.corpus], **HIDDEN)
+    tab.text.change(None, [tab.text, tab.corpus], tab.corpus, js=_CHOOSE_TYPED, **HIDDEN)
 
 
 def _wire_measuring(tab: Layout) -> None:
@@ -153,6 +156,12 @@ def _checked(name: str, value: Any) -> Any:
     """A value from the address, or ValueError."""
     if name == "corpus":
         if value in CORPORA:
+            return value
+    elif name == "which":
+        if value in KINDS and value != YOURS:  # no link brings a model along
+            return value
+    elif name == "talk":
+        if isinstance(value, bool):
             return value
     elif isinstance(value, str | int | float):
         return passage(str(value))

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from demos.gpt_state import (
     conversation,
     opening,
     passage,
+    readers,
     tokenizers,
     turns,
     writer_of,
@@ -29,7 +30,7 @@ from demos.kit.models import YOURS
 from demos.kit.writers import writer as fetched
 from demos.widgets.recording import recent
 from demos.widgets.writing import Value, part, writing
-from dlcore.bpe import BPE
+from dlcore.bpe import BPE, Encoder
 from dlcore.gpt import GPT, Shape, Writer
 from dlcore.gpt_speed import MOST, Lap, laps
 from dlcore.gpt_tasks import MOST_TEXT
@@ -42,6 +43,7 @@ from dlcore.gpt_writing import (
     generate,
     measure,
     new_tokens,
+    spelled,
 )
 from dlcore.tokenizers import Characters, Tokenizer
 
@@ -58,8 +60,8 @@ _FREE = [gr.update(interactive=True), gr.update(interactive=False)]
 # --- Which model ---------------------------------------------------------------------------------
 
 
-def choose(which: Any, prompt: Any, request: gr.Request) -> list[Any]:
-    """What suits a model: whether it can talk, twice; an opening, where none was typed.
+def choose(prompt: Any, which: Any, request: gr.Request) -> list[Any]:
+    """What suits a model: an opening, where none was typed; whether it can talk, twice.
 
     The bundled model knows verses only, and the fetched ones hardly any Vietnamese.
     """
@@ -67,7 +69,7 @@ def choose(which: Any, prompt: Any, request: gr.Request) -> list[Any]:
     lang = session_language.get(request)
     ours = {say(f"gpt.examples.{name}", spoken) for name in _OPENINGS for spoken in ("vi", "en")}
     kept = which == YOURS or (isinstance(prompt, str) and prompt.strip() and prompt not in ours)
-    return [talks, talks, gr.skip() if kept else say(_opening(which), lang)]
+    return [gr.skip() if kept else say(_opening(which), lang), talks, talks]
 
 
 def _opening(which: Any) -> str:
@@ -138,15 +140,13 @@ def stop(request: gr.Request) -> None:
 def _grow(tree: Tree, number: int, decoding: Decoding, page: str) -> Iterator[list[Any]]:
     """Write a branch to its end. The page is told every 100 ms at most, of the first at once."""
     branch, over = tree.branches[number], turns.begin(page)
-    forced, branch.ids = tuple(branch.ids), branch.ids[: branch.shared]
     count = new_tokens(tree.writer, tree.prompt, decoding)
-    decoding = replace(decoding, length=max(count, len(forced)), whole=False)
-    stages, parts = views.stages_of(decoding), list[Value]()
-    tokens, new = list[Token](), list[Value]()
+    decoding = replace(decoding, length=max(count, branch.shared + 1), whole=False)
+    stages, parts, new = views.stages_of(decoding), list[Value](), list[Value]()
 
     def shown(state: str, **more: Any) -> Value:
         if new:
-            parts.append(part(len(branch.ids) - len(new), new))
+            parts.append(part(len(branch.tokens) - len(new), new))
             new.clear()
         return writing(
             run=tree.run, branch=number, parent=branch.parent, shared=branch.shared,
@@ -155,30 +155,31 @@ def _grow(tree: Tree, number: int, decoding: Decoding, page: str) -> Iterator[li
 
     yield [*_BUSY, shown("writing"), tree]
     told, spent, begun = 0.0, 0.0, time.monotonic()
-    for token in generate(tree.writer, tree.prompt, decoding, forced=forced):
+    before = branch.ids
+    for token in generate(tree.writer, tree.prompt, decoding, before=before, forced=branch.forced):
         spent += time.monotonic() - begun
-        tokens.append(token)
-        if len(tokens) > branch.shared:  # those before are on the page already
-            branch.ids.append(token.id)
-            new.append(views.token(token, stages))
-        if new and time.monotonic() - told >= _TELL_EVERY_S:
+        branch.tokens.append(replace(token, alternatives=()))
+        new.append(views.token(token, stages))
+        if time.monotonic() - told >= _TELL_EVERY_S:
             told = time.monotonic()
             yield [gr.skip(), gr.skip(), shown("writing"), gr.skip()]
         if over.is_set():
             break
         begun = time.monotonic()  # telling the page is no part of writing
     if turns.is_newest(page, over):  # else the page already shows another text
-        more = _judged(tree, branch.ids, tokens, spent)
+        more = _judged(tree, number, spent)
         yield [*_FREE, shown("stopped" if over.is_set() else "done", **more), gr.skip()]
 
 
-def _judged(tree: Tree, ids: Sequence[int], tokens: Sequence[Token], spent: float) -> Value:
-    """What is measured of a text in the end."""
-    text = tree.prompt + tree.writer.tokenizer.decode(ids)
+def _judged(tree: Tree, number: int, spent: float) -> Value:
+    """What is told of a branch in the end: its whole text, and what is measured of it."""
+    branch, text = tree.branches[number], tree.text(number)
+    written = len(branch.tokens) - branch.shared
     return {
-        "pace": len(tokens) / spent if tokens else None,
-        "measures": views.measured(measure(tokens)) if tokens else {},
-        "verses": views.verses(tree.writer, text),
+        "text": text,
+        "pace": written / spent if written else None,
+        "measures": views.measured(measure(branch.tokens)) if branch.tokens else {},
+        "verses": views.verses(tree.writer, tree.prompt, text),
     }
 
 
@@ -209,18 +210,16 @@ def compare_decoders(
             at, told_of[name] = told_of[name], len(tokens)
             if new := [views.plain_token(token) for token in tokens[at:]]:
                 parts[name].append(part(at, new))
-            ended = state != "writing" and tokens
+            more: Value = {}
+            if state != "writing" and tokens:
+                text_of = spelled(writer, [token.id for token in tokens])
+                more = {"text": text_of, "measures": views.measured(measure(tokens))}
             values.append(
                 writing(
-                    run=run,
-                    prompt=text,
-                    stages=[],
-                    parts=recent(parts[name]),
-                    state=state,
-                    title=name,
-                    measures=views.measured(measure(tokens)) if ended else {},
-                )  # fmt: skip
-            )
+                    run=run, prompt=text, stages=[], parts=recent(parts[name]), state=state,
+                    title=name, **more,
+                )
+            )  # fmt: skip
         return values
 
     yield [*_BUSY, *shown("writing")]
@@ -259,6 +258,8 @@ def upload(file: Any) -> tuple[str, str]:
         text = file.decode("utf-16" if file[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError("gpt.errors.encoding") from error
+    if "\0" in text:  # no text has one, and pictures, programs and archives have many
+        raise UserError("gpt.errors.encoding")
     return clean(text), "own"
 
 
@@ -267,12 +268,16 @@ def upload(file: Any) -> tuple[str, str]:
 
 def costs(vi: Any, en: Any, which: Any, own: Any) -> list[Any]:
     """Tokens of both texts for every tokenizer that is there; both texts cut by the chosen one."""
-    texts = {"vi": passage(vi), "en": passage(en)}
+    texts = {
+        lang: passage(text, too_long=f"gpt.errors.too_long_{lang}")
+        for lang, text in (("vi", vi), ("en", en))
+    }
     known: dict[str, Tokenizer] = {"bytes": BPE(()), **tokenizers(own)}
     chosen = known.get(str(which), known["bundled"])
+    counted: dict[str, Encoder] = {**known, **readers()}
     found = {
         name: {lang: cost(tokenizer, text) for lang, text in texts.items()}
-        for name, tokenizer in known.items()
+        for name, tokenizer in counted.items()
     }
     cut = [views.pieces(chosen, text, lang) for lang, text in texts.items()]
     return [*views.costs(found), *cut]

@@ -9,6 +9,7 @@ from demos.kit.fetching import Offer
 from demos.kit.language import localise, say
 from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
+from demos.kit.suggest import Suggestions
 from demos.kit.training import TrainingPanel
 from demos.widgets.bars import Bars
 from demos.widgets.line_chart import LineChart
@@ -37,6 +38,7 @@ class Layout:
                 elem_id="gpt-prompt",
             )
             self.prompt = localise(text, label="gpt.prompt", placeholder="gpt.prompt_placeholder")
+            self.suited = Suggestions(self.prompt)
             which = gr.Radio(
                 list(KINDS),
                 value="bundled",
@@ -108,9 +110,7 @@ class Layout:
             )
         with localise(gr.Accordion(open=False, elem_id="gpt-own-text"), label="gpt.own_text"):
             localise(gr.Markdown(), value="gpt.own_text_intro")
-            upload = gr.UploadButton(
-                file_types=[".txt", ".md"], type="binary", size="sm", elem_id="gpt-upload"
-            )
+            upload = gr.UploadButton(type="binary", size="sm", elem_id="gpt-upload")
             self.upload = localise(upload, label="gpt.upload")
             self.text = localise(
                 gr.Textbox("", lines=5, max_lines=10, interactive=True, elem_id="gpt-text"),

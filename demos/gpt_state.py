@@ -16,11 +16,13 @@ from demos.kit.models import YOURS, Models, Own
 from demos.kit.run import Run
 from demos.kit.writers import writer
 from dlcore import gpt, pretrained
+from dlcore.bpe import Encoder
 from dlcore.data.opinions import load_opinions
-from dlcore.gpt_tasks import LEAST_TEXT, MOST_TEXT
-from dlcore.gpt_writing import encode_prompt
+from dlcore.gpt_tasks import LEAST_TEXT, MOST_TEXT, Sums
+from dlcore.gpt_writing import Token, encode_prompt, spelled
 from dlcore.llama import chatting
-from dlcore.tokenizers import Tokenizer, tokenizer_in
+from dlcore.tokenizers import Characters, Tokenizer, tokenizer_in
+from dlcore.wordpiece import words_in
 
 MOST_CHARACTERS = 10_000  # of an opening
 MOST_BRANCHES = 60  # of one tree
@@ -29,6 +31,7 @@ _MOST_PAGES = 1_000  # whose newest writing is known
 MODELS = Models("gpt", lambda _: gpt.load_bundled(), lambda _: gpt.BUNDLED)
 CHAT = "smollm2"  # was taught to hold a conversation
 FETCHED = (CHAT, "gpt2")  # names in the store
+READER = "minilm"  # of the attention tab; it tells what texts mean, and writes none
 KINDS = (*MODELS.shipped, *FETCHED, YOURS)
 
 
@@ -67,6 +70,17 @@ def tokenizers(own: object) -> dict[str, Tokenizer]:
     return found
 
 
+def readers() -> dict[str, Encoder]:
+    """Tokenizers of models that are here, but write nothing."""
+    path = pretrained.find(READER)
+    return {READER: _words_in(path)} if path else {}
+
+
+@cache
+def _words_in(path: Path) -> Encoder:
+    return words_in(path)
+
+
 @cache
 def _tokenizer_in(path: Path) -> Tokenizer:
     return tokenizer_in(path)
@@ -77,11 +91,20 @@ def _tokenizer_in(path: Path) -> Tokenizer:
 
 @dataclass
 class Branch:
-    """A text: `shared` tokens as in its parent (itself none: -1), then its own; they still grow."""
+    """A text: `shared` tokens as in its parent (itself none: -1), then its own; they still grow.
+
+    tokens: without their alternatives, which only the page needs to keep. forced: the token that
+    comes after the shared ones, whatever its probability.
+    """
 
     parent: int
     shared: int
-    ids: list[int] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
+    forced: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> list[int]:
+        return [token.id for token in self.tokens]
 
 
 @dataclass
@@ -106,10 +129,13 @@ class Tree:
         past = "".join(f"{_SAYS}{said}\n{answer}\n\n" for said, answer in self.turns)
         return f"{past}{_SAYS}{self.prompt}\n"
 
+    def text(self, number: int) -> str:
+        """What a branch says, without the opening."""
+        return spelled(self.writer, self.branches[number].ids)
+
     def answer(self) -> str:
         """What the newest branch says."""
-        ids = [i for i in self.branches[-1].ids if i not in self.writer.stops]
-        return self.writer.tokenizer.decode(ids)
+        return self.text(-1)
 
     def fork(self, data: object) -> int:
         """The new branch that an event {"run", "branch", "at", "id"} asks for. Raises UserError."""
@@ -121,12 +147,12 @@ class Tree:
             raise UserError("gpt.errors.gone")
         parent = self.branches[branch]
         known = len(self.writer.tokenizer)
-        if not (_within(at, len(parent.ids)) and _within(new, known)):
+        if not (_within(at, len(parent.tokens)) and _within(new, known)):
             raise UserError("gpt.errors.gone")
         if len(self.branches) >= MOST_BRANCHES:
             raise UserError("gpt.errors.branches", most=MOST_BRANCHES)
         assert isinstance(at, int) and isinstance(new, int)
-        self.branches.append(Branch(branch, at, [*parent.ids[:at], new]))
+        self.branches.append(Branch(branch, at, parent.tokens[:at], (new,)))
         return len(self.branches) - 1
 
 
@@ -184,23 +210,25 @@ turns = Turns()
 # --- What a browser may ask: checked here, because any client can send anything ------------------
 
 
-def passage(text: object) -> str:
+def passage(text: object, *, too_long: str = "gpt.errors.too_long") -> str:
     """A text fit to go on from and to show: NFC, no control characters. Raises UserError.
 
-    Halves of broken characters become "?": they can neither be shown nor sent.
+    Halves of broken characters become "?": they can neither be shown nor sent. too_long: the key of
+    what is said of more than MOST_CHARACTERS, which names the text.
     """
     if text is None:
         return ""
     if not isinstance(text, str):
         raise UserError("gpt.errors.unreadable")
     if len(text) > MOST_CHARACTERS:
-        raise UserError("gpt.errors.too_long", most=MOST_CHARACTERS)
+        raise UserError(too_long, most=MOST_CHARACTERS)
     return clean(text)
 
 
 def clean(text: str) -> str:
     """Line breaks as "\\n", letters composed, nothing that cannot be shown or sent."""
-    whole = text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n")
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    whole = whole.replace("\r\n", "\n").replace("\r", "\n")  # alone it ended lines on old Macs
     kept = "".join(c for c in whole if c in "\t\n" or unicodedata.category(c) != "Cc")
     return unicodedata.normalize("NFC", kept)
 
@@ -209,7 +237,8 @@ def opening(writer: gpt.Writer, text: object) -> str:
     """A passage that this model can go on from. Raises UserError where it has nothing to read."""
     prompt = passage(text)
     if not encode_prompt(writer, prompt):
-        raise UserError("gpt.errors.no_opening")
+        sums = isinstance(writer.tokenizer, Characters) and writer.tokenizer.known == Sums.SIGNS
+        raise UserError("gpt.errors.no_sum" if sums else "gpt.errors.no_opening")
     return prompt
 
 

@@ -15,7 +15,7 @@ from dlcore.gpt_speed import Lap
 from dlcore.gpt_tasks import copied
 from dlcore.gpt_writing import STAGES, Cost, Decoding, Measures, Token
 from dlcore.luc_bat import read_couplets, score
-from dlcore.tokenizers import Tokenizer
+from dlcore.tokenizers import Characters, Tokenizer
 
 _DIGITS = 5  # of a probability
 _GOOD = ("fine", "solved")
@@ -48,6 +48,7 @@ def token(token: Token, stages: Sequence[str]) -> Value:
         "e": round(token.entropy, 4),
         "p": chances(token.probabilities),
         "f": token.forced,
+        **_named(token),
         "a": [[a.id, a.text, *chances(a.probabilities)] for a in token.alternatives],
     }
 
@@ -60,12 +61,14 @@ def measured(measures: Measures) -> dict[str, float]:
     }
 
 
-def verses(writer: gpt.Writer, text: str) -> dict[str, int] | None:
-    """How many couplets keep to the verse form, and how many new lines are known by heart.
+def verses(writer: gpt.Writer, opening: str, new: str) -> dict[str, int] | None:
+    """How many couplets keep to the verse form, and how many lines of the model's own are known by
+    heart: those that it began and brought to their end. The reader's are not its memory's.
 
     None for a model that was not taught verse, and for less than a couplet. A last line that has
     not come to its end does not count.
     """
+    text = opening + new
     whole = text[: text.rfind("\n") + 1]
     couplets = read_couplets(whole) if writer.lines and len(writer.known) else []
     if not couplets:
@@ -73,18 +76,26 @@ def verses(writer: gpt.Writer, text: str) -> dict[str, int] | None:
     found = score(couplets)
     count = found.couplets
     shares = {name: getattr(found, name) for name in ("counted", "level", "rhymed")}
-    lines = [line for line in whole.splitlines() if line.strip()]
+    begun = not opening or opening.endswith("\n")
+    own = new if begun else new.partition("\n")[2]
+    lines = [line for line in own.splitlines(keepends=True) if line.strip() and line[-1] == "\n"]
     return {
         "couplets": count,
         **{name: round(share * count) for name, share in shares.items()},
         "lines": len(lines),
-        "copied": sum(copied("\n".join(lines), writer.known)),
+        "copied": sum(copied("".join(lines), writer.known)),
     }
 
 
 def plain_token(token: Token) -> Value:
     """A token of a Writing that only shows how surprising it was."""
-    return {"i": token.id, "t": token.text, "s": round(token.surprise, 4), "f": token.forced}
+    shown = {"i": token.id, "t": token.text, "s": round(token.surprise, 4), "f": token.forced}
+    return shown | _named(token)
+
+
+def _named(token: Token) -> Value:
+    """A token's name, where that is another than what it adds to the text."""
+    return {} if token.name == token.text else {"b": token.name}
 
 
 # --- Training ------------------------------------------------------------------------------------
@@ -95,7 +106,9 @@ def film(run: Run) -> Value:
 
     def frame(snapshot: gpt.Snapshot) -> Value | None:
         sums = [(e.question, e.answer, e.right) for e in snapshot.examples]
-        return passage(snapshot.sample, sums) if snapshot.sample or sums else None
+        reverse = bool(sums) and run.config.reverse
+        shown = passage(snapshot.sample, sums, reverse=reverse)
+        return shown if snapshot.sample or sums else None
 
     return run.film("passage", frame)
 
@@ -114,9 +127,14 @@ def remarks(run: Run) -> Value:
 
 
 def pieces(tokenizer: Tokenizer, text: str, name: str) -> Value:
-    """A text cut into its tokens, those of one character together."""
+    """A text cut into its tokens, those of one character together; unknown ones as they are."""
     found = tokenizer.pieces(tokenizer.encode(text))
-    tokens = [{"t": piece.text, "s": 0, "f": False, "n": len(piece.ids)} for piece in found]
+    tokens: list[Value] = [
+        {"t": piece.text, "s": 0, "f": False, "n": len(piece.ids)} for piece in found
+    ]
+    if isinstance(tokenizer, Characters):
+        for character, token in zip(text, tokens, strict=True):
+            token |= {"t": character} | ({} if character in tokenizer.number else {"u": True})
     return writing(
         run=uuid.uuid4().hex[:8], prompt="", stages=[], state="cut", title=name, cut=True,
         parts=[part(0, tokens)],

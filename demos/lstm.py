@@ -47,8 +47,7 @@ def build() -> None:
 
 def _wire_sentences(tab: Layout) -> None:
     """Whatever changes a sentence, who reads it, or a gate: read it again."""
-    texts = [*tab.texts, tab.look]
-    gr.on(arrivals(), guard(on.arrive), texts, texts, **HIDDEN)
+    tab.opening.on(arrivals(), on.arrive, [tab.look], [tab.look])
     read = guard(on.read, names=[f"hold_{gate}" for gate in tab.holds], newest=True)
     controls = [*tab.texts, tab.twin, *tab.whose, *tab.clamps]
     gr.on(  # one event for all, and one reading at a time: an older one never comes in last

@@ -10,6 +10,7 @@ from demos.kit.language import localise
 from demos.kit.models import NAMES
 from demos.kit.parts import button, caption, sections
 from demos.kit.settings_form import SettingsForm
+from demos.kit.suggest import Suggestions
 from demos.kit.training import TrainingPanel
 from demos.lstm_handlers import example
 from demos.lstm_state import CLAMPED, HOLDS, KINDS, SIDES, Look, job_arguments
@@ -52,6 +53,7 @@ class Layout:
         with gr.Row(elem_id="lstm-top"):
             for name in SIDES:
                 self._sentence(name)
+        self.opening = Suggestions(*self.texts)
         caption("lstm.strip")
         contents = {"inside": self._inside, "train": self._train, "why": self._why}
         self.sections, _ = sections(topic, contents)

@@ -21,7 +21,15 @@ from demos.widgets.bars import Bars, bars
 from demos.widgets.function_map import FunctionMap
 from demos.widgets.ledger import Ledger
 from demos.widgets.line_chart import LineChart
-from demos.widgets.plane import Plane, from_text, read_place, read_points, to_text
+from demos.widgets.plane import (
+    Plane,
+    Row,
+    from_text,
+    read_edit,
+    read_place,
+    read_points,
+    to_text,
+)
 from demos.widgets.timeline import Timeline
 from dlcore import perceptron
 from dlcore.perceptron import FUNCTIONS, HIDDEN, TUTORIAL, Config, line_through
@@ -202,10 +210,9 @@ class Tab:
             api_description="Set w1, w2 and b by hand; training goes on from there.",
             **loud,
         )
-        each = {**live, "trigger_mode": "multiple"}  # "always_last" would repeat the older data
-        self.plane.line(guard(self._line, names=names), given, shown, **each)
+        self.plane.line(guard(self._line, names=names), given, shown, **live)
         edited = [self.points, self.form.by_name["function"], *shown]
-        self.plane.points(guard(self._edited, names=names), given, edited, **each)
+        self.plane.points(guard(self._edited, names=names), given, edited, **live)
         self.map.pick(guard(self._picked), None, self.form.by_name["function"], **_QUIET)
         for button, layer in ((self.add_layer, True), (self.remove_layer, False)):
             button.click(
@@ -236,16 +243,7 @@ class Tab:
     def _present(self, trial: Any, text: Any, values: tuple[Any, ...]) -> Trial:
         """The visitor's trial, brought up to date with what the controls say."""
         settings = self.form.config(values)
-        points = points_of(settings.function, text, trial)
-        if not isinstance(trial, Trial):
-            return Trial(settings, points)
-        start = (settings.seed, settings.scale, settings.hidden)
-        was = (trial.settings.seed, trial.settings.scale, trial.settings.hidden)
-        if trial.points != points or start != was:
-            return Trial(settings, points, before=trial)
-        if settings != trial.settings:
-            trial.change_settings(settings)
-        return trial
+        return _brought(trial, settings, points_of(settings.function, _newest(text, trial), trial))
 
     def _shown(
         self, trial: Trial, request: gr.Request, *, film_from: int | None = None
@@ -270,14 +268,19 @@ class Tab:
 
     # --- Handlers --------------------------------------------------------------------------------
 
-    def _show(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
-        return self._shown(self._present(trial, points, values), request)
+    def _show(self, trial: Any, text: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
+        """Controls changed, or an address was read. What an edit changed it has shown itself."""
+        settings = self.form.config(values)
+        points = points_of(settings.function, _newest(text, trial), trial)
+        if isinstance(trial, Trial) and (trial.settings, trial.points) == (settings, points):
+            return {self.trial: gr.skip()}  # an answer might be late, and undo a newer one
+        return self._shown(_brought(trial, settings, points), request)
 
     def _read_points(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> Any:
-        """Points from an address. An edit on the plane has been answered already."""
+        """Points from an address; of an edit's, the page may not yet say that they are its own."""
         if self.form.config(values).function != "points":
-            return {self.trial: trial}
-        return self._shown(self._present(trial, points, values), request)
+            return {self.trial: gr.skip()}
+        return self._show(trial, points, *values, request=request)
 
     def _step(self, trial: Any, points: Any, *values: Any, request: gr.Request) -> dict[Any, Any]:
         present = self._present(trial, points, values)
@@ -342,6 +345,7 @@ class Tab:
             raise UserError("perceptron.errors.line")
         length = float(present.row[0, :2].norm()) or 1.0
         present.set_weights(line_through(p, q, length))
+        present.edit = read_edit(data.get("edit"))
         return self._shown(present, request)
 
     def _edited(
@@ -350,7 +354,9 @@ class Tab:
         rows = read_points(sent(event).get("points"))
         text, function = to_text(rows), named(rows)
         settings = dict(zip(self.form.names, values, strict=True)) | {"function": function}
-        present = self._present(trial, text, tuple(settings.values()))
+        config = self.form.config(tuple(settings.values()))
+        present = _brought(trial, config, points_of(function, text))
+        present.edit = read_edit(sent(event).get("edit"))
         new = {self.points: text, self.form.by_name["function"]: function}
         return {**new, **self._shown(present, request)}
 
@@ -389,6 +395,25 @@ class Tab:
 
 
 # --- Small things --------------------------------------------------------------------------------
+
+
+def _brought(trial: Any, settings: Config, points: tuple[Row, ...]) -> Trial:
+    """The visitor's trial, brought to these settings and points."""
+    if not isinstance(trial, Trial):
+        return Trial(settings, points)
+    start = (settings.seed, settings.scale, settings.hidden)
+    was = (trial.settings.seed, trial.settings.scale, trial.settings.hidden)
+    if trial.points != points or start != was:
+        return Trial(settings, points, before=trial)
+    if settings != trial.settings:
+        trial.change_settings(settings)
+    return trial
+
+
+def _newest(text: Any, trial: Any) -> Any:
+    """The points as the last edit left them; what the page says of them may be a moment older."""
+    edited = isinstance(trial, Trial) and trial.edit and trial.settings.function == "points"
+    return to_text(trial.points) if edited else text
 
 
 def _button(name: str, **props: Any) -> gr.Button:

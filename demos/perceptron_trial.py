@@ -75,6 +75,7 @@ class Trial(Run):
         """Start from the seed's weights, or, if they still fit, go on with those of `before`."""
         super().__init__(settings)
         self.points = points
+        self.edit: int = before.edit if before else 0  # the plane's number of its last edit
         self.moments: list[Moment] = []
         self.earlier: list[dict[str, Any]] = []
         self.survey: dict[str, Any] | None = None  # what the map of functions shows
@@ -198,6 +199,7 @@ class Trial(Run):
             "view": list(view),
             "points": [list(point) for point in self.points],
             "editable": True,
+            "edit": self.edit,
             "steps": steps,
             "right": [moment.right for moment in self.moments],
             "samples": [moment.sample for moment in self.moments],

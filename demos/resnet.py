@@ -19,7 +19,7 @@ from demos.kit.permalink import address
 from demos.kit.run import Run
 from demos.kit.training import TOGETHER
 from demos.resnet_layout import Layout
-from demos.resnet_state import example, label_of, present, shown_or_first
+from demos.resnet_state import answering, example, label_of, shown_or_first
 from dlcore import resnet
 from dlcore.adversarial import fgsm, pgd
 from dlcore.disturb import DISTURBANCES, disturbed
@@ -39,7 +39,8 @@ TOPIC = "resnet"
 def build() -> None:
     """Lay the tab out and wire it."""
     tab = Layout(TOPIC)
-    _wire_picture(tab)
+    arrived = tab.offer.connect()
+    _wire_picture(tab, arrived)
     _wire_sections(tab)
     _wire_why(tab)
     tab.stress.wire(tab)
@@ -47,7 +48,7 @@ def build() -> None:
     address.register(
         TOPIC, {**kept, "everywhere": tab.everywhere, "change": tab.stress.kind}, check=_checked
     )
-    CodePanel(
+    panel = CodePanel(
         TOPIC,
         sources=[resnet.predict, prepare_steps, squash_steps, ImageModel, resnet.Bottleneck,
                  resnet.ResNet50, MBConv, grad_cam, smooth_grad, integrated_gradients, occlusion,
@@ -57,13 +58,15 @@ def build() -> None:
         record=tab.record,
         weights=_weights,
         call=script_call,
+        used=answering,
         table=views.table,
         figure=views.figure,
     )  # fmt: skip
+    panel.follow(arrived)
     lesson(TOPIC, experiments=tab.experiments())
 
 
-def _wire_picture(tab: Layout) -> None:
+def _wire_picture(tab: Layout, arrived: Any) -> None:
     """Whatever changes the picture, the network or its preparation: ask again."""
 
     def predict(photo: Any, example: Any, shown: Any, *values: Any) -> list[Any]:
@@ -84,7 +87,7 @@ def _wire_picture(tab: Layout) -> None:
         **LIVE,
         **PEN,
     )
-    tab.offer.connect().then(asked, given, answered, **HIDDEN)
+    arrived.then(asked, given, answered, **HIDDEN)
     tab.examples.pick(guard(on.pick_example), None, tab.example, **HIDDEN)
     gr.on(arrivals(), guard(views.examples), None, tab.examples, **HIDDEN)
     lists = [tab.label, tab.against]
@@ -93,10 +96,17 @@ def _wire_picture(tab: Layout) -> None:
 
 
 def _wire_sections(tab: Layout) -> None:
-    """The open section follows the picture; the others wait until they are opened."""
+    """The open section follows the picture; the others wait until they are opened.
 
-    def study(section: Any, shown: Any, label: Any, against: Any, *values: Any) -> list[Any]:
-        return on.study(section, shown, label, against, tab.form.config(values))
+    Two take a while and stream. Their own ticks move only while they are open: a question that
+    has nothing to answer still costs a page its time.
+    """
+
+    def study(
+        section: Any, shown: Any, tick: Any, label: Any, against: Any, *values: Any
+    ) -> list[Any]:
+        ticks = [tick if section == name else gr.skip() for name in ("stages", "robust")]
+        return [*on.study(section, shown, label, against, tab.form.config(values)), *ticks]
 
     def hide(cover: Any, fill: Any, shown: Any, *values: Any) -> tuple[Any, Any]:
         return on.hide(cover, fill, shown, tab.form.config(values))
@@ -105,13 +115,13 @@ def _wire_sections(tab: Layout) -> None:
         yield from on.neighbours(section, shown, tab.form.config(values))
 
     for name, section in tab.tabs.items():
-        section.select(on.opened(name), None, tab.section, queue=False, **HIDDEN)
+        section.select(None, None, tab.section, js=f"() => {name!r}", **HIDDEN)
     names, values = tab.form.names, tab.form.components
     gr.on(
         [tab.tick.change, tab.section.change, tab.label.change, tab.against.change],
         guard(study, names=names, newest=True),
-        [tab.section, tab.shown, tab.label, tab.against, *values],
-        tab.studied,
+        [tab.section, tab.shown, tab.tick, tab.label, tab.against, *values],
+        [*tab.studied, tab.stages_tick, tab.robust_tick],
         api_name="resnet_study",
         api_description="What a section shows of the session's picture: gets, why, hide or stages. "
         "label, against: numbers of ImageNet labels, -1 for the network's own answer and for none.",
@@ -129,7 +139,7 @@ def _wire_sections(tab: Layout) -> None:
         **STUDY,
     )
     gr.on(
-        [tab.tick.change, tab.section.change],
+        tab.stages_tick.change,
         guard(neighbours, names=names),
         [tab.section, tab.shown, *values],
         [tab.reading, tab.near],
@@ -164,10 +174,13 @@ def _wire_why(tab: Layout) -> None:
 
     buttons = [tab.explain, tab.randomise, tab.stop, tab.status]
     running = {"show_progress": "hidden", **TOGETHER}
+    asked = guard(explain, names=[*tab.form.names, *(f"how_{name}" for name in tab.how.names)])
+    given = [*tab.asked, tab.everywhere, *tab.form.components, *tab.how.components]
+    answered = [*buttons, tab.reasons]
     tab.explain.click(
-        guard(explain, names=[*tab.form.names, *(f"how_{name}" for name in tab.how.names)]),
-        [*tab.asked, tab.everywhere, *tab.form.components, *tab.how.components],
-        [*buttons, tab.reasons],
+        asked,
+        given,
+        answered,
         api_name="resnet_explain",
         api_description="Grad-CAM, SmoothGrad, integrated gradients and occlusion for a label, "
         "each with its deletion and insertion curve, streamed as they come.",
@@ -187,6 +200,9 @@ def _wire_why(tab: Layout) -> None:
         api_description="Stop this session's explanation; what is known so far is kept.",
     )  # fmt: skip
     tab.reasons.layer(guard(on.keep_layer), None, tab.layer, queue=False, **HIDDEN)
+    # Curves at another layer: the same question there.
+    there = tab.reasons.measure(guard(on.keep_layer), None, tab.layer, queue=False, **HIDDEN)
+    there.then(asked, given, answered, api_visibility="private", **running)
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -207,7 +223,7 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _weights(run: Run) -> bytes:
-    path = find(present(run.config.network))
+    path = find(run.config.network)
     if path is None:
         raise UserError("resnet.errors.unknown_network")
     return path.read_bytes()

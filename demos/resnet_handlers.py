@@ -1,20 +1,21 @@
 """What happens on the image-classification tab to pictures, questions and paint. No layout here."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import gradio as gr
 
 from demos import resnet_views as views
 from demos.kit.asking import Asking
-from demos.kit.errors import UserError
+from demos.kit.errors import UserError, freeing
 from demos.kit.events import sent
 from demos.kit.run import Run
 from demos.kit.training import Running
 from demos.resnet_state import (
     FILLS,
     Shown,
+    answering,
     example,
     label_of,
     network,
@@ -78,8 +79,8 @@ def predict(payload: Any, name: Any, shown: Any, config: resnet.Config) -> list[
 
 
 def _record(config: resnet.Config, shown: Shown, answer: resnet.Answer) -> Run:
-    """The answer as the record of a run, for the downloads."""
-    run = Run(config)
+    """The answer as the record of a run, for the downloads: with the network that gave it."""
+    run = Run(answering(config))
     run.add(Progress(1, 1, metrics(answer), (shown, answer)))
     run.finish("done")
     return run
@@ -122,18 +123,16 @@ def study(section: Any, shown: Any, label: Any, against: Any, config: resnet.Con
     if section == "gets":
         fresh[0:2] = views.steps(now, config)
     elif section == "why":
-        asked = views.asked_label(now, config, label_of(label))
-        heats = views.cams(now, config, asked[0], label_of(against))
-        fresh[2:4] = views.explained(pixels(now, config), heats, asked=asked), None
+        asked, other = views.asked_label(now, config, label_of(label)), label_of(against)
+        fresh[2:4] = views.same_label(), None
+        if other != asked[0]:
+            heats = views.cams(now, config, asked[0], other)
+            fresh[2] = views.explained(pixels(now, config), heats, asked=asked)
     elif section == "hide":
         fresh[4:7] = views.to_cover(now, config), None, None
     elif section == "stages":
         fresh[7] = views.through_stages(now, config)
     return fresh
-
-
-def opened(section: str) -> Callable[[], str]:
-    return lambda: section
 
 
 def hide(payload: Any, fill: Any, shown: Any, config: resnet.Config) -> tuple[Any, Any]:
@@ -160,13 +159,14 @@ def neighbours(section: Any, shown: Any, config: resnet.Config) -> Iterator[tupl
 def question(
     shown: Shown, label: Any, against: Any, stage: Any, everywhere: Any, config: resnet.Config
 ) -> tuple[Question, tuple[int, float]]:
-    """The question that the controls ask, and its label with its probability."""
-    asked = views.asked_label(shown, config, label_of(label))
+    """The question that the controls ask, and its label with its probability. Raises UserError."""
+    asked, other = views.asked_label(shown, config, label_of(label)), label_of(against)
+    if other == asked[0]:  # their difference is zero, and so is every heat
+        raise UserError(f"resnet.words.{views.SAME_LABEL}")
     place = stage_of(network(config.network), stage)
     asking = Question(
-        present(config.network), pixels(shown, config), asked[0], label_of(against), place,
-        everywhere is True,
-    )  # fmt: skip
+        present(config.network), pixels(shown, config), asked[0], other, place, everywhere is True
+    )
     return asking, asked
 
 
@@ -181,7 +181,8 @@ def explain(
 
     def view(found: Reasons) -> dict[str, Any]:
         return views.explained(
-            asking.pixels, heats, asked=asked, stage=asking.stage, found=found
+            asking.pixels, heats, asked=asked, against=asking.against, stage=asking.stage,
+            found=found,
         )  # fmt: skip
 
     yield from _followed(why_job, (asking, how), view, page)
@@ -204,14 +205,23 @@ def _followed(
     job: Any, arguments: tuple[Any, ...], view: Callable[[Any], Any], page: str
 ) -> Iterator[list[Any]]:
     """Buttons, a status line and a picture while a job runs: explain, randomise, stop, status, …"""
-    busy = [gr.update(interactive=False)] * 2 + [gr.update(interactive=True)]
-    free = [gr.update(interactive=True)] * 2 + [gr.update(interactive=False)]
+    broken = [*_buttons(busy=False), status("failed"), gr.skip()]
+    yield from freeing(_listened(job, arguments, view, page), broken)
+
+
+def _buttons(*, busy: bool) -> list[Any]:
+    return [gr.update(interactive=not busy)] * 2 + [gr.update(interactive=busy)]
+
+
+def _listened(
+    job: Any, arguments: tuple[Any, ...], view: Callable[[Any], Any], page: str
+) -> Generator[list[Any], None, None]:
     key, began, told = (page, "resnet"), time.monotonic(), 0.0
     listening = stream(job, *arguments, budget_s=_BUDGET_S)
     running.start(key, listening)
     latest, shown = Progress(0, 0), None
     try:
-        yield [*busy, status("waiting"), gr.skip()]
+        yield [*_buttons(busy=True), status("waiting"), gr.skip()]
         for event in listening:
             latest = event
             if time.monotonic() - told < _TELL_EVERY_S:
@@ -227,7 +237,7 @@ def _followed(
         listening.close()
     line = status(listening.ended or "done", step=latest.step, total=latest.total)
     last = view(latest.snapshot) if latest.snapshot is not None else gr.skip()
-    yield [*free, line, last]
+    yield [*_buttons(busy=False), line, last]
 
 
 def stop(request: gr.Request) -> None:

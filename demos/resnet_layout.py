@@ -32,6 +32,7 @@ class Layout:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.shown, self.record, self.tick = gr.State(), gr.State(), gr.State("")
+        self.stages_tick, self.robust_tick = gr.State(""), gr.State("")
         self.section = gr.Textbox("gets", visible="hidden", elem_id="resnet-section")
         self.stress = Stress(topic)
         with gr.Row(elem_id="resnet-first"):
@@ -159,6 +160,7 @@ class Layout:
             },
             "trust": {
                 self.example: "coffee",
+                self.which: "efficientnet_lite0",
                 preparation: "crop",
                 self.label: OWN_ANSWER,
                 self.against: OWN_ANSWER,
@@ -166,6 +168,7 @@ class Layout:
             },
             "attack": {
                 self.example: "coffee",
+                self.which: "efficientnet_lite0",
                 preparation: "crop",
                 **self.stress.experiment(),
                 self.sections: gr.update(selected="attack"),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -48,7 +48,7 @@ def sent_picture(data: bytes) -> Shown:
     try:
         picture = open_picture(data)
     except PictureError as error:
-        raise UserError(f"resnet.errors.{error.key}", **error.values) from error
+        raise UserError(f"widgets.photo.refused.{error.key}", **error.values) from error
     size = picture.size
     if max(size) > _MOST_SIDE:
         scale = _MOST_SIDE / max(size)
@@ -74,6 +74,11 @@ def present(name: object) -> str:
     if find(BUNDLED) is None:
         raise UserError("resnet.errors.no_bundled", file=f"{BUNDLED}.safetensors")
     return BUNDLED
+
+
+def answering(config: resnet.Config) -> resnet.Config:
+    """The settings with the network that really answers."""
+    return replace(config, network=present(config.network))
 
 
 def network(name: object) -> ImageModel:

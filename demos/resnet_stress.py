@@ -4,7 +4,7 @@ import math
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from threading import Lock
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from demos import resnet_views as views
-from demos.kit.errors import UserError, guard
+from demos.kit.errors import UserError, freeing, guard
 from demos.kit.events import HIDDEN, LIVE, STUDY
 from demos.kit.language import localise
 from demos.kit.parts import arrivals, button, caption
@@ -154,7 +154,7 @@ class Stress:
             yield from withstood(shown, tick, kind, values[count:], config)
 
         gr.on(
-            [tab.tick.change, tab.section.change, self.kind.change,
+            [tab.robust_tick.change, self.kind.change,
              *(amount.change for amount in self.amounts)],
             guard(withstand, names=[*tab.form.names, *DISTURBANCES]),
             [tab.section, tab.shown, tab.tick, self.kind, *tab.form.components, *self.amounts],
@@ -267,7 +267,7 @@ def _curves(found: Sweep, kind: str, amount: float) -> dict[str, Any]:
 
 def _name(label: int) -> str:
     one = imagenet_labels()[label]
-    return one.en if one.en == one.vi else f"{one.en} · {one.vi}"
+    return one.en if one.en == one.vi else f"{one.en} · {views.marked(one)}"
 
 
 # --- How it is fooled ----------------------------------------------------------------------------
@@ -275,6 +275,17 @@ def _name(label: int) -> str:
 
 def attacked(shown: Any, aim: Any, config: resnet.Config, how: AttackConfig) -> Iterator[list[Any]]:
     """Buttons, status, and of every step: pictures, timeline, remarks, answers, probabilities."""
+    broken = [*_buttons(busy=False), status("failed"), *[gr.skip()] * 5]
+    yield from freeing(_attacked(shown, aim, config, how), broken)
+
+
+def _buttons(*, busy: bool) -> list[Any]:
+    return [gr.update(interactive=not busy), gr.update(interactive=busy)]
+
+
+def _attacked(
+    shown: Any, aim: Any, config: resnet.Config, how: AttackConfig
+) -> Generator[list[Any], None, None]:
     now, target = shown_or_first(shown), label_of(aim)
     given = pixels(now, config)
     own, _ = views.asked_label(now, config, None)
@@ -283,8 +294,7 @@ def attacked(shown: Any, aim: Any, config: resnet.Config, how: AttackConfig) -> 
     label = own if target is None else target
     run, began, told = uuid.uuid4().hex[:8], time.monotonic(), 0.0
     steps: list[Fooled] = []
-    yield [gr.update(interactive=False), gr.update(interactive=True), status("waiting"),
-           *[gr.skip()] * 5]  # fmt: skip
+    yield [*_buttons(busy=True), status("waiting"), *[gr.skip()] * 5]
     running = stream(attack_job, present(config.network), given, label, target is not None, how,
                      budget_s=120.0)  # fmt: skip
     latest = Progress(0, 0)
@@ -304,7 +314,7 @@ def attacked(shown: Any, aim: Any, config: resnet.Config, how: AttackConfig) -> 
         running.close()
     line = status(running.ended or "done", step=latest.step, total=latest.total)
     last = _seen(run, steps, own, target, config) if steps else [gr.skip()] * 5
-    yield [gr.update(interactive=True), gr.update(interactive=False), line, *last]
+    yield [*_buttons(busy=False), line, *last]
 
 
 def _seen(
@@ -327,7 +337,7 @@ def _seen(
     }
     answer, saved = int(last.probabilities.argmax()), int(last.saved.argmax())
     told = {
-        "label": views.named(answer)["en"] + " · " + views.named(answer)["vi"],
+        "label": views.named(answer),
         "p": {"percent": float(last.probabilities[answer])},
         "levels": round(last.largest, 2),
     }

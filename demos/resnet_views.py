@@ -20,7 +20,7 @@ from dlcore import resnet
 from dlcore.explain import laid_over
 from dlcore.faithfulness import Curves, Randomised, covered
 from dlcore.image_model import ImageModel
-from dlcore.imagenet import imagenet_labels
+from dlcore.imagenet import ImageNetLabel, imagenet_labels
 from dlcore.pictures import EXAMPLES, TEXTURES, load_example, open_picture
 from dlcore.preprocess import to_picture
 from dlcore.resnet_why import RANDOM, Library, Reasons, areas, cam_of_stages, piece_of
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _PREVIEW = 640  # pixels of the picture on the page
 _NEIGHBOURS = 8
+SAME_LABEL = "same_label"  # words for a label that is to be compared with itself
 
 
 # --- The picture and the answer ------------------------------------------------------------------
@@ -42,6 +43,11 @@ def named(label: int) -> dict[str, Any]:
     return {"en": one.en, "vi": one.vi, "doubtful": one.doubtful}
 
 
+def marked(label: ImageNetLabel) -> str:
+    """The Vietnamese name where only letters can be shown, as widgets mark it: "?" for a doubt."""
+    return f"{label.vi} ?" if label.doubtful else label.vi
+
+
 def in_both(key: str) -> str:
     """Words in both languages, for a list whose names are in both."""
     return " · ".join(say(key, lang) for lang in LANGUAGES)
@@ -49,7 +55,7 @@ def in_both(key: str) -> str:
 
 def label_choices(none: str) -> list[tuple[str, int]]:
     """All labels for a list, in both languages, so that either finds them; `none` for -1."""
-    return [(none, -1), *((f"{one.en} · {one.vi}", one.index) for one in imagenet_labels())]
+    return [(none, -1), *((f"{one.en} · {marked(one)}", one.index) for one in imagenet_labels())]
 
 
 def labels(name: str, none: str) -> gr.Dropdown:
@@ -65,7 +71,7 @@ def labels(name: str, none: str) -> gr.Dropdown:
         min_width=240,
         elem_id=f"resnet-{name}",
     )
-    return localise(chosen, label=f"resnet.{name}")
+    return localise(chosen, label=f"resnet.{name}", info="resnet.doubt_info")
 
 
 def examples() -> dict[str, Any]:
@@ -169,6 +175,7 @@ def explained(
     heats: Mapping[str, np.ndarray],
     *,
     asked: tuple[int, float],
+    against: int | None = None,
     stage: str = "",
     found: Reasons | None = None,
 ) -> dict[str, Any]:
@@ -189,7 +196,15 @@ def explained(
         if name == "grad_cam":
             more |= {"layers": heats, "layer": stage}
         cards.append(card(name, found.heats.get(name) if found else None, **more))
-    return reasons(data_url(pixels, quality=92), cards)
+    remark: dict[str, Any] = {}
+    if curves and against is not None:  # heats compare two labels, curves do not
+        remark = {"remark": "alone", "values": {"label": named(label), "other": named(against)}}
+    return reasons(data_url(pixels, quality=92), cards, **remark)
+
+
+def same_label() -> dict[str, Any]:
+    """In place of heats that would all be zero."""
+    return reasons("", [], hint=SAME_LABEL)
 
 
 def _line(curve: Curves, kind: str) -> list[tuple[float, float]]:
@@ -294,8 +309,11 @@ def table(run: Run) -> list[list[Any]]:
     _, answer = run.snapshot
     order = answer.probabilities.argsort(descending=True).tolist()
     labels = imagenet_labels()
-    rows = [[i, labels[i].en, labels[i].vi, answer.probabilities[i].item()] for i in order]
-    return [["label", "en", "vi", "probability"], *rows]
+    rows = [
+        [i, labels[i].en, labels[i].vi, labels[i].doubtful, answer.probabilities[i].item()]
+        for i in order
+    ]
+    return [["label", "en", "vi", "vi_doubtful", "probability"], *rows]
 
 
 def figure(run: Run, lang: str) -> "Figure":
@@ -304,10 +322,9 @@ def figure(run: Run, lang: str) -> "Figure":
 
     _, answer = run.snapshot
     config: resnet.Config = run.config
-    guesses = answer.guesses[::-1]
-    cam = cam_of_stages(
-        network(config.network), answer.prepared.images, answer.guesses[0].label.index
-    )
+    labels = [guess.label for guess in answer.guesses]
+    names = [marked(one) if lang == "vi" else one.en for one in labels]
+    cam = cam_of_stages(network(config.network), answer.prepared.images, labels[0].index)
     last = torch.from_numpy(next(reversed(cam.values())))[None]
     drawn = Figure(figsize=(9.0, 3.4), layout="constrained")
     first, second, bars = drawn.subplots(1, 3, width_ratios=(1, 1, 1.2))
@@ -316,8 +333,10 @@ def figure(run: Run, lang: str) -> "Figure":
         axes.set_axis_off()
     heat = laid_over(last, answer.prepared.images)[0].numpy()
     second.imshow(heat, cmap="viridis", alpha=0.55)
-    second.set_title(f"Grad-CAM: {answer.guesses[0].label.named(lang)}", fontsize=9)
-    bars.barh([guess.label.named(lang) for guess in guesses], [g.probability for g in guesses])
+    second.set_title(f"Grad-CAM: {names[0]}", fontsize=9)
+    bars.barh(names[::-1], [guess.probability for guess in answer.guesses[::-1]])
     bars.set_xlim(0, 1)
     bars.spines[["top", "right"]].set_visible(False)
+    if lang == "vi" and any(one.doubtful for one in labels):
+        drawn.supxlabel(f"? {say('widgets.doubt.told', lang)}", fontsize=8)
     return drawn

@@ -20,6 +20,7 @@ from demos.widgets.picture_classes import LiveCamera, PictureClasses
 from demos.widgets.scatter import Scatter
 from demos.widgets.status import Status
 from dlcore import transfer
+from dlcore.transfer_study import METHODS
 
 CURVES = [["test_accuracy", "accuracy"], ["loss", "test_loss"]]
 _WORDS = ("transfer.hints", "transfer.stages")
@@ -46,7 +47,7 @@ class Layout:
             visible=False,
         )
         with gr.Row():
-            with gr.Column(scale=5, min_width=300):
+            with gr.Column(scale=5, min_width=300, elem_id="transfer-top"):
                 self.form = SettingsForm(
                     self.topic,
                     transfer.Config,
@@ -62,6 +63,7 @@ class Layout:
                     panels=CURVES,
                     extras=[self.own, self.known],
                     prepare=job_arguments,
+                    tell_every_s=0.1,  # a head learns in a second
                 )
                 self.panel.chart.unrender()
                 self.panel.timeline.unrender()
@@ -86,6 +88,7 @@ class Layout:
             texts=("transfer.hints", "transfer.textures", "transfer.map"),
             title="map_title",
             empty="train_first",
+            named=True,
             elem_id="transfer-map",
         )
         self.spread = Notes(texts=("transfer.map",), elem_id="transfer-spread")
@@ -97,7 +100,7 @@ class Layout:
         caption("transfer.try.intro")
         with gr.Row():
             with gr.Column(scale=5, min_width=300):
-                self.photo = Photo(None, elem_id="transfer-photo")
+                self.photo = Photo(None, texts=("transfer.photo",), elem_id="transfer-photo")
                 self.live = LiveCamera({"seq": 0}, elem_id="transfer-live")
             with gr.Column(scale=6, min_width=300):
                 self.answer = Bars(
@@ -116,9 +119,14 @@ class Layout:
         with gr.Row(elem_classes="dl-buttons"):
             self.race = _button("race", variant="primary")
             self.race_stop = _button("race_stop", variant="stop", interactive=False)
-        self.race_status = Status({"state": "idle"}, texts=_WORDS, elem_id="transfer-race-status")
+        self.race_status = Status({"state": "idle"}, elem_id="transfer-race-status")
         self.race_chart = LineChart(
-            texts=_WORDS, title="race_title", empty="race_first", elem_id="transfer-race-chart"
+            texts=_WORDS,
+            title="race_title",
+            empty="race_first",
+            panels=[list(transfer.WAYS)],
+            shares=list(transfer.WAYS),
+            elem_id="transfer-race-chart",
         )
         self.race_table = Notes(texts=("transfer.race.lines",), elem_id="transfer-race-table")
         self.drift = Bars(texts=_WORDS, title="drift", empty="race_first", elem_id="transfer-drift")
@@ -139,6 +147,8 @@ class Layout:
                     texts=("transfer.hints", "transfer.study.methods"),
                     title="curve_title",
                     empty="curve_first",
+                    panels=[list(METHODS)],
+                    shares=list(METHODS),
                     elem_id="transfer-curve-chart",
                 )
             with gr.Column(scale=1, min_width=320):

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,12 +46,25 @@ class Trained:
         """The pictures learnt from, uint8 (M, S, S, 3)."""
         return self.pictures.images[~self.pictures.held]
 
+    @cached_property
+    def features(self) -> torch.Tensor:
+        """What the network makes of those pictures, (M, D): asked once, and gone with it."""
+        known = self.arguments[2]
+        images, _ = self.pictures.part(held=False)
+        if self.config.way == "frozen" and known is not None:
+            features = transfer.Features.begun(self.config, known)
+            if all(key in features.known for key in transfer.digests(images)):
+                return features.rows(images)
+        return transfer.read(self.classifier.model, images)
+
 
 def job_arguments(config: transfer.Config, own: Any, known: Any) -> tuple[Any, ...]:
     """What a worker is given: settings, one's own classes if they are asked for, what the base
     said before, and where the base's weights lie. Raises TransferError where they do not."""
     classes = own_of(own) if config.data == "own" else None
     features = known if isinstance(known, transfer.Features) else None
+    if features and features.of != transfer.Features.begun(config).of:
+        features = None  # of another base: nothing that a worker needs
     return config, classes, features, weights_file(config)
 
 
@@ -79,17 +93,6 @@ def needed(kept: object) -> Trained:
     if not isinstance(kept, Trained):
         raise UserError("transfer.errors.train_first")
     return kept
-
-
-def learnt_features(kept: Trained) -> torch.Tensor:
-    """What the trained network makes of the pictures it learnt from: (M, D)."""
-    known = kept.arguments[2]
-    images, _ = kept.pictures.part(held=False)
-    if kept.config.way == "frozen" and known is not None:
-        features = transfer.Features.begun(kept.config, known)
-        if all(key in features.known for key in transfer.digests(images)):
-            return features.rows(images)
-    return transfer.read(kept.classifier.model, images)
 
 
 # --- One's own pictures: checked here, because any client can send anything ----------------------

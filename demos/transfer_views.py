@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from demos.kit.run import Run
-from demos.transfer_state import Trained, learnt_features
+from demos.transfer_state import Trained
 from demos.widgets.bars import bars
 from demos.widgets.heatmap import heatmap
 from demos.widgets.image_grid import images
@@ -51,24 +51,23 @@ def learnt_and_held(pictures: Pictures) -> Value:
 
 
 def confusion(run: Run) -> Value:
-    """The confusion matrix whenever the held-out pictures were tried."""
-    own = run.arguments[1]
-    names = names_of(run.arguments[0], own)
-
-    def frame(snapshot: transfer.Snapshot) -> Value | None:
-        if snapshot.evaluation is None:
-            return None
-        return heatmap(
-            snapshot.evaluation.confusion,
-            rows=names,
-            columns=names,
-            row_title="true",
-            column_title="answered",
-            numbers=True,
-            max=float(snapshot.evaluation.confusion.sum(axis=1).max()),
-        )
-
-    return run.film("confusion", frame)
+    """The confusion matrix, now and whenever the held-out pictures were tried before."""
+    past = run.snapshot.past if run.snapshot else ()
+    value: Value = {"run": run.id, "frames": [], "at": run.latest.step}
+    if not past:
+        return value
+    names = names_of(run.arguments[0], run.arguments[1])
+    now = heatmap(
+        past[-1].confusion,
+        rows=names,
+        columns=names,
+        row_title="true",
+        column_title="answered",
+        numbers=True,
+        max=float(past[-1].confusion.sum(axis=1).max()),
+    )
+    frames = [{"step": one.step, "values": heatmap(one.confusion)["values"]} for one in past]
+    return {**now, **value, "frames": frames}
 
 
 def names_of(config: transfer.Config, own: Any) -> list[str]:
@@ -90,7 +89,8 @@ def mistakes(kept: Trained) -> Value:
         f"  {100 * found.sure[at]:.0f} %"
         for at in wrong
     ]
-    return images(tiles(pictures.images[held[wrong]]), captions=captions)
+    shown = tiles(pictures.images[held[wrong]])
+    return images(shown, captions=captions, empty="no_mistakes")
 
 
 def findings(kept: Trained, run: Run) -> Value:
@@ -154,7 +154,7 @@ def answer(kept: Trained, picture: Any) -> tuple[Value, Value]:
     shares = classify(kept.classifier, picture)
     with torch.no_grad():
         features = kept.classifier.model.features(pixels_of(picture, kept.classifier.size))[0]
-    places, cosines = nearest(features, learnt_features_of(kept), NEAREST)
+    places, cosines = nearest(features, kept.features, NEAREST)
     learnt = np.flatnonzero(~kept.pictures.held)
     names = kept.pictures.names
     captions = [
@@ -167,19 +167,6 @@ def answer(kept: Trained, picture: Any) -> tuple[Value, Value]:
     return bars(names, {"share": shares}), shown
 
 
-_features: dict[int, tuple[Trained, torch.Tensor]] = {}
-
-
-def learnt_features_of(kept: Trained) -> torch.Tensor:
-    """Asked once a network: nothing about it changes."""
-    known = _features.get(id(kept))
-    if known is None or known[0] is not kept:
-        if len(_features) >= 32:
-            _features.pop(next(iter(_features)))
-        _features[id(kept)] = known = (kept, learnt_features(kept))
-    return known[1]
-
-
 # --- Race ----------------------------------------------------------------------------------------
 
 
@@ -189,24 +176,25 @@ def lanes(standings: Standings) -> Value:
     return {
         "runs": [chart_run("race", curves)],
         "x_label": "seconds",
-        "panels": [list(transfer.WAYS)],
+        "panels": [[lane.way for lane in standings.lanes]],
         "shares": list(transfer.WAYS),
     }
 
 
 def table(standings: Standings) -> Value:
-    """Accuracy, time, memory and numbers of each way, as a line each."""
-    lines: list[tuple[str, str, Value]] = []
+    """Accuracy, time, memory and numbers of each way, as a line each; or why it does not race."""
+    lines: list[tuple[str, str, Mapping[str, Any]]] = []
     for lane in standings.lanes:
         accuracy = lane.points[-1][1] if lane.points else None
         values = {
             "accuracy": "–" if accuracy is None else {"percent": accuracy},
-            "seconds": round(lane.seconds, 1),
+            "seconds": float(f"{lane.seconds:.2g}") if lane.seconds < 1 else round(lane.seconds, 1),
             "trained": {"count": lane.trained},
             "share": {"percent": lane.trained / lane.numbers},
             "memory": round(lane.memory / 1e6),
         }
         lines.append((lane.way, "info", values))
+    lines += [(f"{way}_skipped", "warning", why) for way, why in standings.skipped.items()]
     return notes(lines)
 
 

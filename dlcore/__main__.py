@@ -4,6 +4,7 @@
     python -m dlcore train cnn --tutorial
     python -m dlcore train perceptron --function OR --rule sigmoid
     python -m dlcore train mlp --csv flowers.csv --target species
+    python -m dlcore train transfer --pictures pets.zip
     python -m dlcore weights verify
     python -m dlcore weights get smollm2
     python -m dlcore bench cnn
@@ -165,6 +166,13 @@ def _add_settings(parser: argparse.ArgumentParser, topic: ModuleType) -> None:
         parser.add_argument(
             "--corpus", type=Path, metavar="FILE", help="the text to learn from (UTF-8)"
         )
+    if "own" in takes:
+        parser.add_argument(
+            "--pictures",
+            type=Path,
+            metavar="PATH",
+            help="learn classes of your own: a folder or zip file with a folder of pictures each",
+        )
     settings = parser.add_argument_group("settings")
     for field in dataclasses.fields(topic.Config):
         low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
@@ -202,6 +210,8 @@ def _train(flags: argparse.Namespace) -> int:
     own = _own_data(flags)
     if "csv" in own:  # then that is what to learn from
         given |= {f.name: "csv" for f in dataclasses.fields(start) if _offers_csv(f)}
+    if "own" in own:
+        given["data"] = "own"
     config = dataclasses.replace(start, **given)
     if flags.out.suffix != ".safetensors":
         raise UsageError(f"--out must end in .safetensors, not {flags.out.name!r}")
@@ -232,8 +242,13 @@ def _train(flags: argparse.Namespace) -> int:
     return INTERRUPTED if interrupted else DONE
 
 
-def _own_data(flags: argparse.Namespace) -> dict[str, str]:
-    """The table given with --csv, or the text with --corpus, as the job's arguments."""
+def _own_data(flags: argparse.Namespace) -> dict[str, Any]:
+    """The table given with --csv, the text with --corpus, or the classes with --pictures, as the
+    job's arguments."""
+    if getattr(flags, "pictures", None) is not None:
+        from dlcore.transfer_pictures import read_classes
+
+        return {"own": read_classes(flags.pictures)}
     if getattr(flags, "corpus", None) is not None:
         return {"text": flags.corpus.read_text(encoding="utf-8")}
     if getattr(flags, "csv", None) is None:

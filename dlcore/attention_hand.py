@@ -42,7 +42,7 @@ class HandConfig(Settings):
 
 @dataclass(frozen=True)
 class Hand:
-    """One head, all of it. T tokens; arrays are float32, rows are the tokens that look."""
+    """One head, all of it. T tokens; arrays are float64, rows are the tokens that look."""
 
     tokens: tuple[str, ...]
     config: HandConfig
@@ -81,11 +81,14 @@ def by_hand(
     that were dragged elsewhere. Raises SettingError for an edit or a mask that does not fit.
     """
     size, width = config.d_model, config.d_k
-    embeddings = torch.stack([word_vector(word, size, config.seed) for word in words])  # (T, D)
-    waves = sinusoids(len(words), size)
+    vectors = torch.stack([word_vector(word, size, config.seed) for word in words])  # (T, D)
+    embeddings = vectors.double()  # large scores magnify what single precision rounds off
+    waves = sinusoids(len(words), size).double()
     positions = waves if config.positions == "sinusoidal" else torch.zeros_like(waves)
     inputs = embeddings + positions  # (T, D)
-    to_query, to_key, to_value = projections(size, width, config.seed)  # (D, d_k) each
+    to_query, to_key, to_value = (
+        matrix.double() for matrix in projections(size, width, config.seed)
+    )  # (D, d_k) each
     queries, keys, values = inputs @ to_query, inputs @ to_key, inputs @ to_value  # (T, d_k)
     for (kind, at), numbers in (edits or {}).items():
         _edit({"query": queries, "key": keys}, kind, at, numbers)
@@ -180,7 +183,7 @@ def _edit(of: Mapping[str, Tensor], kind: str, at: int, numbers: Sequence[float]
         raise SettingError("edit", at, low=0, high=len(matrix) - 1)
     if len(numbers) != matrix.shape[1] or not all(abs(x) <= EDIT for x in numbers):
         raise SettingError("edit", list(numbers), low=-EDIT, high=EDIT)
-    matrix[at] = torch.tensor([float(x) for x in numbers])
+    matrix[at] = matrix.new_tensor([float(x) for x in numbers])
 
 
 def entropy(weights: Tensor) -> Tensor:
@@ -198,9 +201,9 @@ class Arithmetic:
     """
 
     kind: str
-    left: np.ndarray  # (n,) float32
-    right: np.ndarray  # (n,) float32
-    products: np.ndarray  # (n,) float32: left * right in a sum
+    left: np.ndarray  # (n,) float64
+    right: np.ndarray  # (n,) float64
+    products: np.ndarray  # (n,) float64: left * right in a sum
     value: float
     place: int = 0
     seen: np.ndarray | None = None  # (n,) int64, of a softmax: the tokens that may be seen
@@ -221,7 +224,7 @@ def arithmetic(
     for name, place, count in (("row", row, values.shape[0]), ("column", column, values.shape[1])):
         if not 0 <= place < count:
             raise SettingError(name, place, low=0, high=count - 1)
-    value, none = float(values[row, column]), np.zeros(0, np.float32)
+    value, none = float(values[row, column]), np.zeros(0)
     kind_of = {"queries": "query", "keys": "key"}
     if (kind_of.get(matrix, ""), row) in (edits or {}):
         return Arithmetic("given", none, none, none, value)
@@ -232,7 +235,7 @@ def arithmetic(
         return Arithmetic("sum", left, np.ones_like(left), left, value)
     if matrix == "scaled":
         root = math.sqrt(hand.config.d_k) if hand.config.scale else 1.0
-        left, right = hand.scores[row, column, None], np.array([root], np.float32)
+        left, right = hand.scores[row, column, None], np.array([root])
         return Arithmetic("divide", left, right, left / right, value)
     if matrix == "weights":
         if not hand.mask[row, column]:

@@ -48,15 +48,39 @@ class Speller(Protocol):
         ...
 
 
-class Tokenizer(Protocol):
+class Encoder(Protocol):
+    """Text to numbers."""
+
+    def encode(self, text: str) -> list[int]: ...
+
+
+class Tokenizer(Encoder, Protocol):
     """Text to numbers and back. `len()`: how many numbers there are."""
 
     def __len__(self) -> int: ...
-    def encode(self, text: str) -> list[int]: ...
     def decode(self, ids: Sequence[int]) -> str: ...
     def pieces(self, ids: Sequence[int]) -> list[Piece]: ...
     def speller(self) -> Speller: ...
+    def name(self, token: int) -> str:
+        """What a token is by itself: text, and ‹C3› for each byte that is part of a character."""
+        ...
+
     def to_bytes(self) -> bytes: ...
+
+
+def name_bytes(data: bytes) -> str:
+    """Bytes as text; those that make no whole character in hexadecimal: " ‹C3›", "‹E1 BB›"."""
+    name = ""
+    while data:
+        try:
+            return name + data.decode()
+        except UnicodeDecodeError as error:
+            end = error.end
+            while end < len(data) and 0x80 <= data[end] < 0xC0:  # bytes that no character begins
+                end += 1
+            name += data[: error.start].decode() + f"‹{data[error.start : end].hex(' ').upper()}›"
+            data = data[end:]
+    return name
 
 
 class ByteSpeller:
@@ -148,6 +172,9 @@ class BPE:
     def pieces(self, ids: Sequence[int]) -> list[Piece]:
         """The tokens one by one, except where only several together make whole characters."""
         return spell_pieces(self.speller(), ids)
+
+    def name(self, token: int) -> str:
+        return name_bytes(self.tokens[token])
 
     def speller(self) -> "ByteSpeller":
         return ByteSpeller(self.tokens)

@@ -18,7 +18,8 @@ from dlcore.tokenizers import Tokenizer
 
 @dataclass(frozen=True)
 class Output:
-    """logits (B, T, V): for each token the next one's; softmax makes probabilities of them.
+    """logits (B, T, V): for each token the next one's; softmax makes probabilities of them. Where
+    only the last one's were asked for, (B, 1, V).
 
     attention: (layers, B, heads, T, S) if it was asked for: how much of what token T takes in
     comes from token S. Rows sum to 1.
@@ -77,6 +78,8 @@ class LanguageModel(Protocol):
         cache: Cache | None = None,
         muted: Collection[tuple[int, int]] = (),
         keep_attention: bool = False,
+        *,
+        last: bool = False,
     ) -> Output: ...
 
 

@@ -30,6 +30,12 @@ _LITE0 = (
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 )
+# What the published file calls the layers of a block.
+_LITE0_NAMES = {
+    "widen": ("_expand_conv", "_bn0"),
+    "look": ("_depthwise_conv", "_bn1"),
+    "narrow": ("_project_conv", "_bn2"),
+}
 
 
 class SamePadConv(nn.Conv2d):
@@ -102,6 +108,23 @@ class EfficientNetLite0(ImageModel):
             stages[f"stage{number}"] = nn.Sequential(*row)
         stages["mix"] = nn.Sequential(*_conv(channels, self.width), nn.ReLU6())
         return nn.Sequential(stages)
+
+    @classmethod
+    def published_name(cls, name: str) -> str:
+        """The blocks of all stages are counted on there: `stage2.1.look.0` is in `_blocks.2`."""
+        *place, kind = name.split(".")
+        match place:
+            case ["head"]:
+                return f"_fc.{kind}"
+            case ["stages", "stem", layer]:
+                return f"{('_conv_stem', '_bn0')[int(layer)]}.{kind}"
+            case ["stages", "mix", layer]:
+                return f"{('_conv_head', '_bn1')[int(layer)]}.{kind}"
+            case ["stages", stage, block, part, layer]:
+                before = _LITE0[: int(stage.removeprefix("stage")) - 1]
+                number = sum(blocks for *_, blocks in before) + int(block)
+                return f"_blocks.{number}.{_LITE0_NAMES[part][int(layer)]}.{kind}"
+        raise KeyError(name)
 
 
 def convert_lite0(raw_folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -59,6 +59,6 @@ def _write(writer: Writer, ids: list[int], count: int, cache: Cache | None) -> f
     begun = perf_counter()
     for _ in range(count):
         new = ids if cache is None else ids[cache.length :]
-        logits = writer.model(torch.tensor([new]), cache).logits[0, -1]  # (V,)
+        logits = writer.model(torch.tensor([new]), cache, last=True).logits[0, -1]  # (V,)
         ids.append(int(logits.argmax()))
     return perf_counter() - begun

@@ -17,6 +17,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
+from dlcore.bpe import Encoder
 from dlcore.decoder import Writer
 from dlcore.settings import Settings, setting
 from dlcore.tokenizers import Speller, Tokenizer
@@ -30,7 +31,9 @@ class Decoding(Settings):
     """How to choose. The defaults are those that the bundled GPT was measured with."""
 
     length: int = setting(140, low=1, high=1000)  # new tokens
-    whole: bool = setting(False)  # the length counts the opening's tokens, too
+    # The length counts the opening's tokens, too. Of a conversation only the answer counts: what
+    # was said before it is no opening.
+    whole: bool = setting(False)
     temperature: float = setting(0.8, low=0.05, high=3.0)  # below 1: the likely becomes likelier
     top_k: int = setting(0, low=0, high=1000)  # only the k likeliest; 0: all
     top_p: float = setting(0.95, low=0.05, high=1.0)  # only the likeliest that together reach p
@@ -56,7 +59,7 @@ class Alternative:
     """A token that could have come: its probability after each of the STAGES, in [0, 1]."""
 
     id: int
-    text: str  # "�" where it is only a part of a character
+    text: str  # its name: " ‹C3›" where it holds only a part of a character
     probabilities: tuple[float, ...]
 
 
@@ -67,6 +70,7 @@ class Token:
     text: what it adds to what is written; "" while a character is not complete. surprise: -ln of
     the probability that the model itself gave it, nats; entropy: of the model's whole distribution,
     nats. alternatives: the likeliest for the model, itself perhaps among them. forced: not drawn.
+    name: what it is by itself, see `dlcore.bpe.Tokenizer.name`.
     """
 
     id: int
@@ -76,6 +80,7 @@ class Token:
     entropy: float
     alternatives: tuple[Alternative, ...]
     forced: bool = False
+    name: str = ""
 
 
 def generate(
@@ -83,15 +88,17 @@ def generate(
     prompt: str,
     decoding: Decoding,
     *,
+    before: Sequence[int] = (),
     forced: Sequence[int] = (),
     use_cache: bool = True,
 ) -> Generator[Token, None, None]:
     """Go on from `prompt`, token by token, to its length or to a token that ends a text (which is
     the last that comes); stop by closing.
 
-    forced: tokens that come first whatever their probability: a branch of an earlier text. They
-    count as new ones; `new_tokens` says how many come at most. The seed draws one number for each
-    place: after the same forced tokens the same text follows.
+    before: tokens that were written after the prompt already, to go on from. They are read at once,
+    and do not come again. forced: those that come next whatever their probability: a branch of an
+    earlier text. Both count as new ones; `new_tokens` says how many there are at most. The seed
+    draws one number for each place: after the same tokens the same text follows.
     use_cache: without it, everything is read anew for every token, which changes only the speed.
     """
     ids = encode_prompt(writer, prompt)
@@ -99,11 +106,19 @@ def generate(
     luck = torch.rand(count, generator=_seeded(decoding.seed)).tolist()
     eye = _Eye(writer, use_cache)
     speller = writer.tokenizer.speller()
-    for place in range(count):
+    for token in before:
+        eye.pass_by(ids)
+        ids.append(token)
+        speller.add(token)
+    for place in range(len(before), count):
         logits = eye.read(ids)  # (V,)
         found = stages(logits, ids, decoding)  # (stages, V), probabilities
-        is_forced = place < len(forced)
-        new = forced[place] if is_forced else draw(found[-1], luck[place], decoding.greedy)
+        is_forced = place - len(before) < len(forced)
+        new = (
+            forced[place - len(before)]
+            if is_forced
+            else draw(found[-1], luck[place], decoding.greedy)
+        )
         ids.append(new)
         yield _token(writer.tokenizer, new, found, speller, is_forced)
         if new in writer.stops:
@@ -112,7 +127,8 @@ def generate(
 
 def new_tokens(writer: Writer, prompt: str, decoding: Decoding) -> int:
     """How many tokens may come: at least one, also where the opening is as long as it may be."""
-    before = len(encode_prompt(writer, prompt)) if decoding.whole else 0
+    answers = bool(writer.tail)
+    before = len(encode_prompt(writer, prompt)) if decoding.whole and not answers else 0
     return max(1, decoding.length - before)
 
 
@@ -124,7 +140,11 @@ def encode_prompt(writer: Writer, prompt: str) -> list[int]:
 
 def write(writer: Writer, prompt: str, decoding: Decoding) -> str:
     """The new text alone, whole."""
-    ids = [token.id for token in generate(writer, prompt, decoding)]
+    return spelled(writer, [token.id for token in generate(writer, prompt, decoding)])
+
+
+def spelled(writer: Writer, ids: Sequence[int]) -> str:
+    """Written tokens as text, without those that end one."""
     return writer.tokenizer.decode([i for i in ids if i not in writer.stops])
 
 
@@ -185,14 +205,22 @@ class _Eye:
         """All tokens so far -> logits (V,) of the next one."""
         if not ids:
             raise ValueError("a model needs at least one token to go on from")
-        if len(ids) - self.first > self.writer.model.shape.context:
-            self.first = self.read_to = _cut(ids, self.writer)  # forget the beginning
-            self.cache.length = 0
+        self.pass_by(ids)
         if not self.use_cache:
-            return self.writer.model(torch.tensor([ids[self.first :]])).logits[0, -1]
+            return self.writer.model(torch.tensor([ids[self.first :]]), last=True).logits[0, -1]
         new = torch.tensor([ids[self.read_to :]])
         self.read_to = len(ids)
-        return self.writer.model(new, self.cache).logits[0, -1]
+        return self.writer.model(new, self.cache, last=True).logits[0, -1]
+
+    def pass_by(self, ids: Sequence[int]) -> None:
+        """Forget the beginning of a text that has outgrown the context; nothing is read.
+
+        Where it is cut depends on how long it was then: a text that is read at once has to be
+        passed by at each length that it was read at while it grew.
+        """
+        if len(ids) - self.first > self.writer.model.shape.context:
+            self.first = self.read_to = _cut(ids, self.writer)
+            self.cache.length = 0
 
 
 def _cut(ids: Sequence[int], writer: Writer) -> int:
@@ -209,13 +237,14 @@ def _token(tokenizer: Tokenizer, new: int, found: Tensor, speller: Speller, forc
     best = found[0].topk(min(MOST_ALTERNATIVES, found.shape[1])).indices
     columns = found[:, best].T.tolist()
     alternatives = tuple(
-        Alternative(i, tokenizer.pieces([i])[0].text, tuple(column))
+        Alternative(i, tokenizer.name(i), tuple(column))
         for i, column in zip(best.tolist(), columns, strict=True)
     )
     own = tuple(found[:, new].tolist())
     nats = -(found[0] * found[0].clamp(min=1e-30).log()).sum().item()
     surprise = -math.log(max(own[0], 1e-30))
-    return Token(new, speller.add(new), own, surprise, max(nats, 0.0), alternatives, forced)
+    text, name = speller.add(new), tokenizer.name(new)
+    return Token(new, text, own, surprise, max(nats, 0.0), alternatives, forced, name)
 
 
 # --- What is measured of a text ------------------------------------------------------------------
@@ -275,7 +304,7 @@ class Cost:
     per_word: float
 
 
-def cost(tokenizer: Tokenizer, text: str) -> Cost:
+def cost(tokenizer: Encoder, text: str) -> Cost:
     count = len(tokenizer.encode(text))
     return Cost(count, len(text), count / max(1, len(text.split())))
 

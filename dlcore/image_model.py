@@ -84,32 +84,51 @@ class ImageModel(nn.Module):
         return checkpoint.fill(model, assign=True).eval().requires_grad_(False)
 
     @classmethod
+    def published_name(cls, name: str) -> str:
+        """What the published file calls the tensor that has this `name` here."""
+        raise NotImplementedError
+
+    @classmethod
     def converted(
         cls, raw_folder: Path, *, half: bool = False
     ) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Published weights, the one .pth file in `raw_folder`, under our names; and the settings.
 
-        Theirs and ours name the layers differently, and list them in the same order.
         Raises FileNotFoundError without a file, CheckpointError if it holds something else.
         """
         file = next(iter(sorted(raw_folder.rglob("*.pth"))), None)
         if file is None:
             raise FileNotFoundError(f"no .pth file in {raw_folder}")
-        try:
-            published = torch.load(file, map_location="cpu", weights_only=True)
-            given = list(published.values())
-            shapes = [tuple(value.shape) for value in given]
-        except (RuntimeError, ValueError, AttributeError, EOFError, UnpicklingError) as error:
-            raise CheckpointError(
-                "wrong_shapes", f"{file.name} holds no weights: {error}"
-            ) from error
+        published, state = _published(file), dict[str, Tensor]()
         with torch.device("meta"):
             wanted = cls().state_dict()
-        if [tuple(value.shape) for value in wanted.values()] != shapes:
-            raise CheckpointError("wrong_shapes", f"{file.name} is not for {cls.title}")
-        if half:
-            given = [value.half() if value.is_floating_point() else value for value in given]
-        return dict(zip(wanted, given, strict=True)), {"labels": IMAGENET_LABELS}
+        for name, value in wanted.items():
+            theirs = cls.published_name(name)
+            given = published.pop(theirs, None)
+            if given is None and name.endswith("num_batches_tracked"):
+                # Of the training's steps, by which nothing is predicted; older files lack it.
+                given = torch.zeros((), dtype=torch.long)
+            if given is None or given.shape != value.shape:
+                found = "missing" if given is None else f"of shape {tuple(given.shape)}"
+                raise CheckpointError(
+                    "wrong_shapes", f"{file.name} is not for {cls.title}: {theirs} is {found}"
+                )
+            state[name] = given.half() if half and given.is_floating_point() else given
+        if published:
+            more = f"it also has {next(iter(published))}"
+            raise CheckpointError("wrong_shapes", f"{file.name} is not for {cls.title}: {more}")
+        return state, {"labels": IMAGENET_LABELS}
+
+
+def _published(file: Path) -> dict[str, Tensor]:
+    """The tensors of a .pth file by their names there. Raises CheckpointError for anything else."""
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (RuntimeError, ValueError, AttributeError, EOFError, UnpicklingError) as error:
+        raise CheckpointError("wrong_shapes", f"{file.name} holds no weights: {error}") from error
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise CheckpointError("wrong_shapes", f"{file.name} holds no weights by their names")
+    return dict(content)
 
 
 def _as_used(value: Tensor) -> Tensor:

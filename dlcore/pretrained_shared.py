@@ -146,6 +146,13 @@ class Watching(Iterator[Arriving]):
         self.close()
 
 
+def coming(name: str) -> bool:
+    """Whether anybody's fetch of a model runs."""
+    with _lock:
+        fetch = _running.get(name)
+        return fetch is not None and not fetch.ended
+
+
 def watch(name: str) -> Watching:
     """Fetch a model, together with all who do; ends at once where it is here."""
     return Watching(name)

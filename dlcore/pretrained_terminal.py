@@ -17,8 +17,8 @@ _MEND = {
     "wrong_hash": "What came is not the published file; nothing of it was kept. Try again, or use "
     "another network.",
     "no_space": "Make room ({wanted:,} bytes), and run it again.",
-    "hung": "What had arrived is kept; run it again in a while.",
-    "cut": "What had arrived is kept; run it again to go on from there.",
+    "hung": "Run it again in a while.",
+    "cut": "Run it again.",
     "busy": "Run it again in a few minutes.",
     "no_pip": "Install pip first: {python} -m ensurepip",
     "convert": "The file is right, so this is a fault of ours; please report it.",
@@ -29,7 +29,7 @@ def listing() -> list[str]:
     """A line for each model of the table: what it is, and whether it is here."""
     lines = []
     for model in MODELS.values():
-        path, half = pretrained.find(model.name), pretrained.half_fetched(model.name)
+        path, half = pretrained.find(model.name), pretrained.kept(model.name)
         if path:
             where = f"{path.stat().st_size / 1e6:.1f} MB in {path}"
         else:
@@ -47,6 +47,9 @@ def get(names: Sequence[str], source: str | None) -> None:
             _get(name, source)
         except StoreError as fault:
             mend = _MEND[fault.reason].format(**fault.values)
+            if fault.reason in ("hung", "cut"):
+                goes_on = pretrained.kept(name, source) > 0
+                mend += f" It {'goes on from where it broke off' if goes_on else 'begins anew'}."
             raise ValueError(f"{name}: {fault}\n{mend}") from fault
         path = pretrained.find(name)
         assert path is not None

@@ -44,6 +44,8 @@ TUTORIAL = Config(network="resnet50", preparation="squash", top=1)
 # Each stage: channels inside a block, blocks, stride of the first.
 _RESNET50 = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 _WIDER = 4  # a block puts out so many times the channels it works on
+# What torchvision calls the layers of a stem, or of a block, by our number.
+_RESNET50_NAMES = {"0": "conv1", "1": "bn1", "3": "conv2", "4": "bn2", "6": "conv3", "7": "bn3"}
 
 
 def _normalised(channels_in: int, channels: int, kernel: int, stride: int = 1) -> list[nn.Module]:
@@ -89,6 +91,22 @@ class ResNet50(ImageModel):
                 channels, stride = width * _WIDER, 1  # only the first one makes the maps smaller
             stages[f"stage{number}"] = nn.Sequential(*row)
         return nn.Sequential(stages)
+
+    @classmethod
+    def published_name(cls, name: str) -> str:
+        """torchvision's: `stages.stage2.0.says.3.weight` is `layer2.0.conv2.weight` there."""
+        *place, kind = name.split(".")
+        match place:
+            case ["head"]:
+                return f"fc.{kind}"
+            case ["stages", "stem", layer]:
+                return f"{_RESNET50_NAMES[layer]}.{kind}"
+            case ["stages", stage, block, part, layer]:
+                # Our first stage begins with the pooling, which is no block of theirs.
+                number = int(block) - (stage == "stage1")
+                inside = _RESNET50_NAMES[layer] if part == "says" else f"downsample.{layer}"
+                return f"{stage.replace('stage', 'layer')}.{number}.{inside}.{kind}"
+        raise KeyError(name)
 
 
 NETWORKS: dict[str, type[ImageModel]] = {

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from dlcore.bpe import Piece, spell_pieces
+from dlcore.bpe import Piece, name_bytes, spell_pieces
 
 _TONES = "\u0300\u0301\u0309\u0303\u0323"  # grave, acute, hook, tilde, dot below
 _TONE_BYTES = b"\xf9\xfa\xfb\xfc\xfd"  # never in UTF-8
@@ -71,6 +71,10 @@ class Syllables:
             tone = _SHOWN[_TONES.index(speller.tone)]
             found[-1] = Piece(found[-1].text + tone, found[-1].ids)
         return found
+
+    def name(self, token: int) -> str:
+        """A tone is shown as a sign after the onset that waits for its rhyme."""
+        return name_bytes(bytes([token])) if token < 256 else self.pieces([token])[0].text
 
     def speller(self) -> "SyllableSpeller":
         return SyllableSpeller(self)

@@ -46,6 +46,9 @@ class Characters:
     def pieces(self, ids: Sequence[int]) -> list[Piece]:
         return [Piece(self.decode([i]), (i,)) for i in ids]
 
+    def name(self, token: int) -> str:
+        return self.decode([token])
+
     def speller(self) -> "CharacterSpeller":
         return CharacterSpeller(self)
 

@@ -10,26 +10,21 @@ what a frozen base says of a picture never changes, so it is asked once, and an 
 then takes a millisecond.
 """
 
-import copy
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlcore.cache import cache_dir
-from dlcore.efficientnet import BUNDLED_LITE0, EfficientNetLite0
-from dlcore.image_model import ImageModel
 from dlcore.progress import Progress
 from dlcore.settings import Settings, setting
 from dlcore.supervised import fit
-from dlcore.transfer_network import NETWORKS, Transfer, TransferError
+from dlcore.transfer_base import check_trainable, own_copy, pretrained_base, random_base
+from dlcore.transfer_network import NETWORKS, Transfer
 from dlcore.transfer_pictures import (
     Classes,
     Pictures,
@@ -42,8 +37,9 @@ WAYS = ("frozen", "tuned", "scratch")
 SIZES = (96, 128, 160, 224)
 Event = TypeVar("Event")
 AT_ONCE = 32  # pictures that go through the base together
-MOST_TRAINED = 40_000_000  # numbers to train; beyond that neither memory nor patience suffice here
+MOST_KNOWN = 2_000  # pictures whose features one run hands on to the next, 5 to 16 kB each
 _TIMES_TOLD = 12  # how often a training of the base is tested, at most
+_MOST_PAST = 60  # earlier moments that are kept
 
 
 @dataclass(frozen=True)
@@ -71,27 +67,6 @@ class Config(Settings):
 TUTORIAL = Config(base="vgg16", lr=1e-3, size=224, epochs=10)
 
 
-def base_file(name: str) -> Path:
-    """Where a base's weights lie, or would lie if somebody had fetched them."""
-    bundled = name == EfficientNetLite0.name
-    return BUNDLED_LITE0 if bundled else cache_dir() / "models" / f"{name}.safetensors"
-
-
-@lru_cache(maxsize=2)
-def pretrained_base(name: str, file: str = "") -> ImageModel:
-    """A base with ImageNet's weights, shared by everyone in the process: never train it.
-
-    file: where its weights lie, if elsewhere than usual. Raises TransferError.
-    """
-    path = Path(file) if file else base_file(name)
-    try:
-        return NETWORKS[name].read(path)
-    except OSError as error:
-        title = NETWORKS[name].title
-        message = f"{title} is not here: python -m dlcore weights get {name}"
-        raise TransferError("no_base", message, title=title, name=name) from error
-
-
 def build(config: Config, classes: int, *, weights: str = "") -> Transfer:
     """A base and a new head for so many classes; the seed decides all that begins at random.
 
@@ -106,25 +81,12 @@ def build(config: Config, classes: int, *, weights: str = "") -> Transfer:
     base = pretrained_base(config.base, weights)
     if config.way == "frozen":
         return Transfer(base, classes, cut=config.cut)
-    base = copy.deepcopy(base)  # others use it, too
     names = tuple(name for name, _ in base.stages.named_children())
     kept = names[: max(1, len(names) - config.cut)]
-    return Transfer(base, classes, cut=config.cut, trained=kept[-config.depth :])
-
-
-def random_base(name: str) -> ImageModel:
-    """A base that has seen nothing yet. Raises TransferError where it is too large to train."""
-    with torch.device("meta"):
-        count = sum(p.numel() for p in NETWORKS[name]().parameters())
-    if count > MOST_TRAINED:
-        title = NETWORKS[name].title
-        message = f"{title} has {count:,} numbers: too many to train from scratch here"
-        raise TransferError("too_large", message, title=title, millions=round(count / 1e6))
-    base = NETWORKS[name](1)
-    for part in base.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.momentum = 0.1  # a short training must find its statistics soon
-    return base.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learning = kept[-config.depth :]
+    check_trainable(base, [base.stages.get_submodule(name) for name in learning])
+    base = own_copy(base, learning)
+    return Transfer(base, classes, cut=config.cut, trained=learning)
 
 
 def pictures_of(config: Config, own: Classes | None = None) -> Pictures:
@@ -147,9 +109,10 @@ class Features:
 
     @classmethod
     def begun(cls, config: Config, before: "Features | None" = None) -> "Features":
-        """Nothing yet, or what an earlier run knows if it had the same base."""
+        """Nothing yet, or what earlier runs found out last if they had the same base."""
         of = (config.base, config.cut, config.size)
-        return cls(of, dict(before.known) if before and before.of == of else {})
+        known = list(before.known.items()) if before and before.of == of else []
+        return cls(of, dict(known[-MOST_KNOWN:]))
 
     def ask(self, model: Transfer, images: Tensor) -> Iterator[float]:
         """Let the base read those of the images (N, 3, S, S) it does not know; yields how much is
@@ -189,12 +152,23 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """How far a network was after a step: the metrics, and (C, C) as in Evaluation."""
+
+    step: int
+    metrics: Mapping[str, float]
+    confusion: np.ndarray
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The network after a step. seconds: of learning so far, without testing.
 
     state: what has changed of the network (`restore` makes the rest), or None.
     drift: stage -> how far its weights have come, as a share of their length at first.
     features: what the frozen base said, with the last step of a frozen way.
+    past: every time that the held-out pictures were tried, this one included. An epoch of a head
+    takes a millisecond, so whoever listens misses most of them.
     """
 
     step: int
@@ -203,6 +177,7 @@ class Snapshot:
     evaluation: Evaluation | None = None
     drift: Mapping[str, float] | None = None
     features: Features | None = None
+    past: tuple[Moment, ...] = ()
 
 
 @dataclass
@@ -277,8 +252,14 @@ def train(
         rng=torch.Generator().manual_seed(config.seed),
         after_epoch=after_epoch,
     )
+    past: list[Moment] = []
     for event in timed(steps, clock):
-        snapshot = event.snapshot and replace(event.snapshot, seconds=clock.seconds)
+        snapshot = event.snapshot
+        if snapshot is not None:
+            past.append(Moment(event.step, event.metrics, snapshot.evaluation.confusion))
+            if len(past) > _MOST_PAST:
+                del past[1::2]
+            snapshot = replace(snapshot, seconds=clock.seconds, past=tuple(past))
         yield replace(event, snapshot=snapshot)
 
 

@@ -199,6 +199,11 @@ def small(data: bytes) -> bytes:
     return file.getvalue()
 
 
+def read_classes(path: str | Path) -> dict[str, list[bytes]]:
+    """The classes in a folder or a zip file. Raises PicturesError, OSError."""
+    return read_folder(path) if Path(path).is_dir() else read_zip(path)
+
+
 def read_zip(file: str | Path | bytes) -> dict[str, list[bytes]]:
     """The classes in a zip file: each folder that holds pictures is one, named as the folder is.
 

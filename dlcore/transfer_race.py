@@ -6,7 +6,7 @@ equal machines raced. Look at `race`; and at `training_memory`, which counts wha
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ from dlcore.transfer import (
     pictures_of,
     train,
 )
-from dlcore.transfer_network import Transfer
+from dlcore.transfer_network import Transfer, TransferError
 from dlcore.transfer_pictures import Classes
 
 
@@ -48,8 +48,12 @@ class Lane:
 
 @dataclass(frozen=True)
 class Standings:
+    """skipped: a way that cannot race, because too much would have to learn -> what
+    TransferError says of it."""
+
     step: int
     lanes: tuple[Lane, ...]
+    skipped: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def race(
@@ -60,15 +64,23 @@ def race(
 ) -> Iterator[Progress]:
     """Train in all three ways; each snapshot says how they stand. Arguments as for `transfer.job`.
 
+    A way in which the base is too large to learn is left out, and the others race.
     Metrics: <way>_test_accuracy whenever a way was tested.
     """
     pictures = pictures_of(config, own)
     lanes: dict[str, Lane] = {}
+    skipped: dict[str, Mapping[str, Any]] = {}
     runs: dict[str, Iterator[Progress]] = {}
     clocks: dict[str, Clock] = {}
     for way in WAYS:
         entry = replace(config, way=way)
-        model = build(entry, len(pictures.names), weights=weights)
+        try:
+            model = build(entry, len(pictures.names), weights=weights)
+        except TransferError as error:
+            if error.key != "transfer.errors.too_large":
+                raise
+            skipped[way] = error.values
+            continue
         batch = pictures.part(held=False)[0][: config.batch_size]
         count, whole = (
             sum(p.numel() for p in model.parameters() if p.requires_grad or every)
@@ -91,7 +103,7 @@ def race(
         told = {}
         if "test_accuracy" in event.metrics:
             told = {f"{way}_test_accuracy": event.metrics["test_accuracy"]}
-        yield Progress(step, total, told, Standings(step, tuple(lanes.values())))
+        yield Progress(step, total, told, Standings(step, tuple(lanes.values()), skipped))
 
 
 def moved(lane: Lane, event: Progress, seconds: float) -> Lane:

@@ -64,14 +64,17 @@ def learning_curve(
     least = int(labels.bincount(minlength=len(pictures.names)).min())
     counts = tuple(count for count in COUNTS if count < least) + (min(least, max(COUNTS)),)
     features = Features.begun(config, known)
+    done, total = 0, pictures.count + len(counts)  # to read a picture is most of the work
     for part in (images, test_images):
-        for _ in features.ask(model, part):
-            yield Progress(0, len(counts))
+        for share in features.ask(model, part):
+            read_so_far = done + round(share * len(part))
+            yield Progress(read_so_far, total, {"pictures_read": read_so_far})
+        done += len(part)
     seen = {"base": [features.rows(part) for part in (images, test_images)]}
     seen["pixels"] = [small_pixels(part) for part in (images, test_images)]
     rng = torch.Generator().manual_seed(config.seed)
     found: dict[str, list[list[float]]] = {method: [] for method in METHODS}
-    for step, count in enumerate(counts, start=1):
+    for number, count in enumerate(counts, start=1):
         draws = [few_of_each(labels, count, rng) for _ in range(DRAWS)]
         for method in METHODS:
             rows, tested = seen["pixels" if method == "pixels" else "base"]
@@ -82,7 +85,7 @@ def learning_curve(
             found[method].append([one.double().mean().item() for one in right])
         accuracy = {method: np.array(rows) for method, rows in found.items()}
         told = {method: float(rows[-1].mean()) for method, rows in accuracy.items()}
-        yield Progress(step, len(counts), told, Curve(step, counts[:step], accuracy))
+        yield Progress(done + number, total, told, Curve(done + number, counts[:number], accuracy))
 
 
 def few_of_each(labels: Tensor, count: int, rng: torch.Generator) -> Tensor:
@@ -156,22 +159,23 @@ def try_cuts(
     test_images, test_labels = pictures.part(held=True)
     both = torch.cat([images, test_images])
     parts: list[dict[str, Tensor]] = []
+    done, total = 0, len(both) + len(model.stages)  # to read a picture is most of the work
     for few in both.split(AT_ONCE):
         parts.append(stage_means(model, few))
-        yield Progress(
-            0, len(model.stages), {"pictures_read": min(len(parts) * AT_ONCE, len(both))}
-        )
+        done = min(len(parts) * AT_ONCE, len(both))
+        yield Progress(done, total, {"pictures_read": done})
     sizes = [sum(p.numel() for p in stage.parameters()) for stage in model.stages.children()]
     rows = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     found: list[tuple[str, int, float, float]] = []
-    for step, (name, seen) in enumerate(rows.items(), start=1):
+    for number, (name, seen) in enumerate(rows.items(), start=1):
         scaled = (seen - seen[: len(labels)].mean(0)) / (seen[: len(labels)].std(0) + 1e-6)
         answers = head_label(scaled[: len(labels)], labels, scaled[len(labels) :])
         right = (answers == test_labels).double().mean().item()
-        found.append((name, seen.shape[1], right, 1 - sum(sizes[:step]) / sum(sizes)))
+        found.append((name, seen.shape[1], right, 1 - sum(sizes[:number]) / sum(sizes)))
         names, widths, accuracy, saved = zip(*found, strict=True)
-        snapshot = Cuts(step, names, widths, accuracy, saved)
-        yield Progress(step, len(rows), {"test_accuracy": right}, snapshot)
+        step = done + number
+        yield Progress(step, total, {"test_accuracy": right},
+                       Cuts(step, names, widths, accuracy, saved))  # fmt: skip
 
 
 @torch.no_grad()

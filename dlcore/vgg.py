@@ -51,6 +51,22 @@ class VGG16(ImageModel):
             nn.ReLU(),
         )
 
+    @classmethod
+    def published_name(cls, name: str) -> str:
+        """torchvision's, which counts the layers of all stages on: `features.5` is `stage2.1`."""
+        *place, kind = name.split(".")
+        match place:
+            case ["head"]:
+                return f"classifier.6.{kind}"
+            case ["summary", layer]:  # the two poolings and the flattening come before it here
+                return f"classifier.{int(layer) - 3}.{kind}"
+            case ["stages", stage, layer]:
+                before = _VGG16[: int(stage.removeprefix("stage")) - 1]
+                # Each convolution has a ReLU, and each stage after the first a pooling.
+                first = sum(2 * convolutions + 1 for _, convolutions in before) - bool(before)
+                return f"features.{first + int(layer)}.{kind}"
+        raise KeyError(name)
+
 
 def convert_vgg16(raw_folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """torchvision's weights, a .pth file in `raw_folder`, as tensors of ours; and the settings."""

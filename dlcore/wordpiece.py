@@ -10,6 +10,9 @@ Nakajima, "Japanese and Korean voice search", 2012; Devlin et al., "BERT", 2019)
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from safetensors import safe_open
 
 from dlcore.bpe import Piece
 
@@ -69,6 +72,12 @@ class WordPiece:
     def to_bytes(self) -> bytes:
         """As BERT's vocab.txt has it: a token a line."""
         return "\n".join(self.known).encode()
+
+
+def words_in(path: str | Path) -> WordPiece:
+    """That of MiniLM's file in the store, without the model. Raises ValueError, OSError."""
+    with safe_open(path, framework="np") as file:
+        return from_vocabulary(file.get_tensor("vocabulary").tobytes())
 
 
 def from_vocabulary(data: bytes) -> WordPiece:

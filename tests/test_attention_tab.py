@@ -43,6 +43,7 @@ from dlcore import attention, llama, minilm, pretrained
 from dlcore.attention_hand import HandConfig, by_hand
 from dlcore.bpe import BPE
 from dlcore.checkpoint import save
+from dlcore.lens_text import MOST_TOKENS_SHOWN
 from dlcore.settings import SettingError
 from dlcore.tokenizers import tokenizer_tensor
 from dlcore.wordpiece import WordPiece
@@ -76,7 +77,8 @@ def test_what_is_shown_by_hand_is_what_dlcore_computes() -> None:
     shown = on.read_hand(TEXT, "", *VALUES)
     hand = by_hand(TEXT.split(), START)
     for name in ("queries", "scores", "weights", "output"):
-        np.testing.assert_array_equal(unpacked(shown["matrices"][name]), getattr(hand, name))
+        sent = getattr(hand, name).astype(np.float32)  # more digits than anybody is shown
+        np.testing.assert_array_equal(unpacked(shown["matrices"][name]), sent)
     assert shown["difference"] == hand.difference <= 1e-6
     assert shown["entropy"]["scaled"] == pytest.approx(hand.entropy.mean())
     assert shown["entropy"]["unscaled"] < shown["entropy"]["scaled"] < shown["entropy"]["most"]
@@ -182,11 +184,17 @@ def test_too_many_words_and_wrong_settings_get_a_message() -> None:
 
 def test_shuffling_keeps_the_words_and_says_what_it_changed() -> None:
     request: Any = SimpleNamespace(session_hash="x", request=None)
-    text, told = on.another_order(TEXT, *with_value(positions="none"), request=request)
+    done = json.dumps({"mask": ["1000"] * 4, "edits": {"query:1": [1, 2, 3, 4]}})
+    values = with_value(positions="none")
+    text, hands, told = on.another_order(TEXT, done, *values, request=request)
     assert sorted(text.split()) == sorted(TEXT.split()) and text != TEXT
-    assert "e-0" in told["value"] or "**0**" in told["value"]  # rounding only
+    assert "e-1" in told["value"] or "**0**" in told["value"]  # rounding only
     with pytest.raises(UserError):
-        on.another_order("alone", *VALUES, request=request)
+        on.another_order("alone", "", *VALUES, request=request)
+    order = [TEXT.split().index(word) for word in text.split()]
+    mask, edits = read_edits(hands)  # what a hand did went with its words
+    assert edits == {("query", order.index(1)): [1, 2, 3, 4]}
+    assert mask is not None and mask[:, order.index(0)].all() and mask.sum() == len(order)
 
 
 def test_without_the_division_longer_vectors_look_at_less() -> None:
@@ -373,15 +381,17 @@ def test_where_nothing_was_fetched_the_bundled_model_reads() -> None:
 
 def test_each_model_begins_with_a_text_that_it_can_read() -> None:
     own, english = (say(f"attention.examples.{name}", "en") for name in ("poem", "english"))
-    assert on.suit("gpt2", own, REQUEST)[0] == on.suit("minilm", english, REQUEST)[0] == english
-    assert on.suit("kieu", english, REQUEST)[0] == own
-    written, shown = on.suit("minilm", "my own words", REQUEST)
-    assert (
-        written == gr.skip() and shown["visible"] and not on.suit("kieu", "", REQUEST)[1]["visible"]
-    )
-    texts = on.arrive("", "minilm", None, "", REQUEST)
+    assert on.suit(own, "gpt2", REQUEST)[0] == on.suit(english, "minilm", REQUEST)[0] == english
+    assert on.suit(english, "kieu", REQUEST)[0] == own
+    written, shown = on.suit("my own words", "minilm", REQUEST)
+    assert written == gr.skip() and shown["visible"]
+    assert not on.suit("", "kieu", REQUEST)[1]["visible"]
+    texts = on.arrive("", None, "", "minilm", REQUEST)
     assert texts[1] == english and texts[2].count("\n") == 2
-    assert on.arrive("a", "kieu", "b", "c", REQUEST) == [gr.skip()] * 3
+    assert on.arrive("a", "b", "c", "kieu", REQUEST) == [gr.skip()] * 3
+    for lang in ("vi", "en"):  # how long a text may be
+        told = say("attention.poem_placeholder", lang)
+        assert str(MOST_TOKENS_SHOWN) in told and str(reader_of("kieu")[1].most) in told
 
 
 @pytest.mark.parametrize("chosen", ["", "average", "rollout", "last_layer", "1.2", "3.9", "29.8"])

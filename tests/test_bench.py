@@ -80,7 +80,7 @@ def test_a_run_that_never_gets_there_is_an_error(
         bench._time_plain(tiny, seed=0)
 
 
-@pytest.mark.parametrize("row", ["startup", "page", "pen", "stream"])
+@pytest.mark.parametrize("row", ["startup", "page", "pen", "stream", "first"])
 def test_the_apps_rows_run_outside_dlcore(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
     code = 0

@@ -1,6 +1,7 @@
 """The transfer row measures the same learning on both sides."""
 
 import dataclasses
+import re
 
 import pytest
 import torch
@@ -42,3 +43,5 @@ def test_the_row_prints_its_ratio(
     bench.measure(1)
     printed = capsys.readouterr().out
     assert "features kept" in printed and "ratio" in printed and "50.0" in printed
+    seconds = re.search(r"training +([\d.]+) s +\(a head on kept features, 30 epochs\)", printed)
+    assert seconds and 0 < float(seconds[1]) < 30

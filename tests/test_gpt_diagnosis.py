@@ -75,11 +75,15 @@ def test_the_bench_prints_both_sides(
 ) -> None:
     threads = torch.get_num_threads()
     monkeypatch.setattr(bench, "LARGER", Shape(5000, 512, 1, 1, 8))
+    monkeypatch.setattr(bench.pretrained, "find", lambda name: None)  # whatever is here or not
     bench.measure(1)
     printed = capsys.readouterr().out
-    assert printed.count("ratio") == 2 and "bundled GPT, 100 tokens" in printed
+    assert printed.count("ratio") == 3 and "bundled GPT, 100 tokens" in printed
+    assert "a branch after 300 tokens" in printed and "weights get smollm2" in printed
     bench.measure_verses(8)
     printed = capsys.readouterr().out
-    for word in ("8 couplets of 2 texts", "exactly 6 and 8", "level tones", "stand in the poem"):
+    for word in ("8 couplets from no opening", "8 couplets from 50 openings"):
         assert word in printed
+    for word in ("exactly 6 and 8", "level tones", "stand in the poem"):
+        assert printed.count(word) == 2
     torch.set_num_threads(threads)

@@ -8,7 +8,10 @@ from typing import Any
 
 import gradio as gr
 import pytest
+import torch
+from gradio_client import Client
 
+from demos import gpt as tab
 from demos import gpt_handlers as on
 from demos import gpt_views as views
 from demos.gpt_state import (
@@ -27,6 +30,8 @@ from demos.kit.errors import UserError
 from demos.kit.run import Run
 from demos.kit.script import standalone
 from dlcore import gpt, pretrained
+from dlcore.bpe import BPE
+from dlcore.checkpoint import save
 from dlcore.gpt_speed import laps
 from dlcore.gpt_tasks import Sums, make_task
 from dlcore.gpt_writing import (
@@ -36,11 +41,15 @@ from dlcore.gpt_writing import (
     encode_prompt,
     generate,
     generate_text,
+    measure,
     new_tokens,
     write,
 )
 from dlcore.llama import chatting, load
 from dlcore.progress import Progress
+from dlcore.tokenizers import Characters
+from dlcore.wordpiece import WordPiece
+from tests.serving import Server
 from tests.small_llama import save_small_smollm2
 
 SMALL = gpt.Config(width=16, heads=2, layers=1, context=32, steps=10, lines=2)
@@ -105,6 +114,12 @@ def test_a_forced_token_begins_a_branch_that_shares_what_came_before(own: Traine
     assert tree.branches[1].ids[:6] == [*first[:5], other]
     assert len(tree.branches[1].ids) == 12
     assert tree.branches[0].ids == first
+    # Judged as the same text would be that was written without a stop.
+    forced = [*first[:5], other]
+    whole = list(generate(own.model, "Trăm", decoding, forced=forced))
+    assert [token.id for token in whole] == tree.branches[1].ids
+    expected = views.measured(measure(whole))
+    assert values[-1]["measures"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_branch_may_begin_at_the_last_token_of_a_shorter_length(own: Trained) -> None:
@@ -132,7 +147,7 @@ def test_a_branch_that_no_page_asks_for_is_refused(own: Trained, event: Any) -> 
 
 def test_a_tree_does_not_grow_forever(own: Trained) -> None:
     tree = Tree(own.model, "yours", "Trăm")
-    tree.branches[0].ids = [0, 0]
+    tree.branches[0].tokens = list(generate(own.model, "Trăm", Decoding(length=2)))
     asked = {"run": tree.run, "branch": 0, "at": 0, "id": 0}
     for _ in range(MOST_BRANCHES - 1):
         tree.fork(asked)
@@ -177,13 +192,29 @@ def test_only_filters_that_change_something_get_a_column(own: Trained) -> None:
 
 
 def test_verses_are_judged_for_a_model_that_learnt_verse(own: Trained) -> None:
-    found = views.verses(own.model, VERSE + "Trăm năm")
+    found = views.verses(own.model, "", VERSE + "Trăm năm")
     assert found is not None
     assert (found["couplets"], found["counted"], found["lines"]) == (6, 6, 12)
     assert found["copied"] == 12
-    assert views.verses(own.model, "Trăm năm trong cõi") is None
+    assert views.verses(own.model, "", "Trăm năm trong cõi") is None
     prose = dataclasses.replace(own.model, lines=0)
-    assert views.verses(prose, VERSE) is None
+    assert views.verses(prose, "", VERSE) is None
+
+
+def test_lines_of_the_opening_are_not_known_by_heart(own: Trained) -> None:
+    six, eight, *_ = VERSE.splitlines(keepends=True)
+    mine = "Gió đưa cành trúc la đà,\n"
+    for typed, new, lines, copied in (
+        (VERSE, mine, 1, 0),  # all that is known was typed
+        (six.strip(), f"\n{eight}{mine}", 2, 1),
+        ("Trăm năm", f" trong cõi người ta,\n{eight}", 1, 1),  # a line begun by the reader
+        (six, eight, 1, 1),
+        (six, eight.strip(), 0, 0),  # not ended
+    ):
+        found = views.verses(own.model, typed, new)
+        assert (found is None) == (lines == 0), (typed, new)
+        if found:
+            assert (found["lines"], found["copied"]) == (lines, copied), (typed, new)
 
 
 def test_four_decoders_write_side_by_side(own: Trained) -> None:
@@ -247,6 +278,19 @@ def test_a_conversation_knows_what_was_said(empty_store: Path) -> None:
     assert error.value.key == "gpt.errors.say_something"
 
 
+def test_the_tutorials_length_is_that_of_an_answer(empty_store: Path) -> None:
+    save_small_smollm2(empty_store / "smollm2.safetensors")
+    decoding = dataclasses.replace(TUTORIAL_DECODING, length=12, seed=1)
+    writer = load(empty_store / "smollm2.safetensors")
+    talk = chatting(writer, [("Xin chào", "Chào bạn")] * 3)
+    assert len(encode_prompt(talk, "Vì sao?")) > 12
+    assert new_tokens(talk, "Vì sao?", decoding) == 12
+    assert new_tokens(writer, "Vì", decoding) == 12 - len(encode_prompt(writer, "Vì"))
+    tree, _ = talked("Xin chào", None, decoding)
+    free = [t.id for t in generate(chatting(writer), "Xin chào", decoding)]
+    assert tree.branches[0].ids == free and len(free) > 1
+
+
 def test_without_a_conversation_it_goes_on(empty_store: Path) -> None:
     save_small_smollm2(empty_store / "smollm2.safetensors")
     decoding = Decoding(length=5, seed=2)
@@ -265,16 +309,16 @@ def test_without_a_conversation_it_goes_on(empty_store: Path) -> None:
 
 def test_an_opening_that_suits_the_model_replaces_no_other() -> None:
     def chosen(which: str, prompt: Any) -> Any:
-        return on.choose(which, prompt, gr.Request())
+        return on.choose(prompt, which, gr.Request())
 
     start = "Trăm năm trong cõi người ta,"
-    assert chosen("smollm2", start)[2] == "Why is the sky blue?"
-    assert chosen("gpt2", "Why is the sky blue?")[2] == "Deep learning is"
-    assert chosen("bundled", "")[2] == start
+    assert chosen("smollm2", start)[0] == "Why is the sky blue?"
+    assert chosen("gpt2", "Why is the sky blue?")[0] == "Deep learning is"
+    assert chosen("bundled", "")[0] == start
     for which, prompt in (("smollm2", "Của tôi"), ("yours", start)):
-        assert not isinstance(chosen(which, prompt)[2], str)
-    assert [value["visible"] for value in chosen("smollm2", start)[:2]] == [True, True]
-    assert [value["visible"] for value in chosen("gpt2", start)[:2]] == [False, False]
+        assert not isinstance(chosen(which, prompt)[0], str)
+    assert [value["visible"] for value in chosen("smollm2", start)[1:]] == [True, True]
+    assert [value["visible"] for value in chosen("gpt2", start)[1:]] == [False, False]
 
 
 def test_the_tutorials_length_counts_the_opening(own: Trained) -> None:
@@ -314,6 +358,9 @@ def test_a_model_without_a_beginning_of_its_own_asks_for_one() -> None:
     writer = gpt.restore(gpt._state(gpt.build(config, task), task), config)
     with pytest.raises(UserError) as error:
         opening(writer, "")
+    assert error.value.key == "gpt.errors.no_sum"
+    with pytest.raises(UserError) as error:
+        opening(dataclasses.replace(writer, tokenizer=BPE(())), "")
     assert error.value.key == "gpt.errors.no_opening"
     assert opening(writer, "37+85=") == "37+85="
 
@@ -337,8 +384,10 @@ def test_a_text_that_nothing_can_be_learnt_from_is_refused(
 
 def test_an_uploaded_text_is_read_in_its_encoding() -> None:
     assert on.upload("một\r\nhai".encode("utf-16")) == ("một\nhai", "own")
+    assert passage("một\rhai\r\nba") == "một\nhai\nba"
     assert on.upload(b"\xef\xbb\xbfm\xe1\xbb\x99t") == ("một", "own")
-    for wrong in (None, "x", b"\xff\xfe\x00", b"\x80abc", b"x" * 1_000_001):
+    assert on.upload(b"def f():\r\n\treturn 1") == ("def f():\n\treturn 1", "own")
+    for wrong in (None, "x", b"\xff\xfe\x00", b"\x80abc", b"x" * 1_000_001, b"PK\x03\x04\x00\x00"):
         with pytest.raises(UserError):
             on.upload(wrong)
 
@@ -357,6 +406,52 @@ def test_remarks_say_when_it_learns_by_heart() -> None:
     assert views.film(run)["frames"][-1]["text"] == "mẫu"
 
 
+@pytest.mark.parametrize("reverse", [True, False])
+def test_sums_say_in_which_order_their_digits_stand(reverse: bool) -> None:
+    config = gpt.Config(task="addition", width=16, heads=2, layers=1, steps=10, reverse=reverse)
+    run = Run(config)
+    for progress in gpt.job(config):
+        run.add(progress)
+    frame = views.film(run)["frames"][-1]
+    assert frame["reverse"] is reverse and len(frame["sums"]) == 12
+    for question, _, right in frame["sums"]:
+        digits = right[::-1] if reverse else right
+        assert int(digits) == int(question[:2]) + int(question[3:5])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_hundreds_first_are_learnt_sooner(seed: int) -> None:
+    """What the lesson says of its experiment, at the same step of the same training."""
+    accuracy = {}
+    for reverse in (True, False):
+        config = gpt.Config(task="addition", reverse=reverse, seed=seed)
+        task = make_task(config)
+        model = gpt.build(config, task)
+        training = gpt.train(model, task, config, watch_s=1e9)
+        assert next(event for event in training if event.step == 200)
+        accuracy[reverse] = task.measure(model.eval())["valid_accuracy"]
+    assert accuracy[False] > accuracy[True] + 0.15, accuracy
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("which", "gpt2"), ("which", "smollm2"), ("talk", False), ("corpus", "own")],
+)
+def test_an_address_may_ask_for_this(name: str, value: Any) -> None:
+    assert tab._checked(name, value) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("which", "yours"), ("which", "gpt5"), ("which", []), ("talk", 1), ("talk", "x"),
+     ("corpus", 7), ("prompt", [])],
+)  # fmt: skip
+def test_an_address_may_not_ask_for_that(name: str, value: Any) -> None:
+    with pytest.raises(ValueError):
+        tab._checked(name, value)
+
+
 def test_costs_are_counted_for_every_tokenizer(own: Trained, empty_store: Path) -> None:
     counts, per_word, vi, _ = on.costs("trăm năm", "a hundred", "yours", own)
     assert counts["labels"] == ["bytes", "bundled", "yours"]
@@ -371,7 +466,25 @@ def test_costs_are_counted_for_every_tokenizer(own: Trained, empty_store: Path) 
     assert counts["labels"] == ["bytes", "bundled", "smollm2"]
     cut = [token["t"] for token in joined([en]).values()]
     assert "".join(cut) == "a hundred 12" and cut[-2:] == ["1", "2"]
-    assert on.costs("", "", "gpt2", None)[0]["labels"] == ["bytes", "bundled", "smollm2"]
+    words = WordPiece(("[UNK]", "[CLS]", "[SEP]", "tram", "nam", "a", "##n"))
+    letters = torch.frombuffer(bytearray(words.to_bytes()), dtype=torch.uint8)
+    kept = {"vocabulary": letters}
+    save(empty_store / "minilm.safetensors", kept, topic="minilm", config={}, metrics={})
+    counts, per_word, *_ = on.costs("Trăm nămn", "a", "gpt2", None)
+    assert counts["labels"] == ["bytes", "bundled", "smollm2", "minilm"]
+    assert [row["values"][-1] for row in counts["series"]] == [3, 1]
+    assert per_word["items"][-1]["values"] == {"vi": 1.5, "en": 1}
+    for vi, en, noun in (("x" * 10_001, "", "vi"), ("", "x" * 10_001, "en")):
+        with pytest.raises(UserError) as error:
+            on.costs(vi, en, "bundled", None)
+        assert error.value.key == f"gpt.errors.too_long_{noun}"
+
+
+def test_a_character_that_a_model_does_not_know_is_shown_as_it_is() -> None:
+    cut = joined([views.pieces(Characters("0123456789+="), "7+é\ufffd", "vi")])
+    assert [(token["t"], token.get("u", False)) for token in cut.values()] == [
+        ("7", False), ("+", False), ("é", True), ("\ufffd", True),
+    ]  # fmt: skip
 
 
 def test_with_and_without_a_cache_the_same_text_is_written(own: Trained) -> None:
@@ -400,3 +513,26 @@ def test_the_script_carries_the_text(own: Trained) -> None:
         if isinstance(node, ast.ImportFrom)
     ]
     assert corpus_text("vi", None).count("\n") > 1000
+
+
+# The tab as an API
+
+
+def test_every_endpoint_answers_a_client(server: Server) -> None:
+    client = Client(server.url, verbose=False)
+    said = "Trăm năm trong cõi người ta,"
+    asked: dict[str, Any] = {"length": 60, "seed": 4}
+    writer = gpt.load_bundled()
+    try:
+        shown, _ = client.predict(said, **asked, api_name="/gpt_generate")
+        assert shown["text"] == write(writer, said, Decoding(**asked))
+        assert shown["prompt"] == said and shown["state"] == "done"
+        assert len(json.dumps(shown)) < 250_000
+        asked["length"] = 16
+        four = client.predict(said, **asked, api_name="/gpt_compare")
+        for value, own in zip(four, DECODERS.values(), strict=True):
+            assert value["text"] == write(writer, said, dataclasses.replace(own, **asked))
+        counts, *_ = client.predict("về", "a", "bundled", api_name="/gpt_cost")
+        assert counts["series"][0]["values"][0] == 4
+    finally:
+        client.close()

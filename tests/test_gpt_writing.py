@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import pytest
 import torch
 
 from dlcore.bpe import BPE, train_bpe
+from dlcore.decoder import LanguageModel, Output
 from dlcore.gpt import GPT, Shape, Writer, load_bundled
 from dlcore.gpt_tasks import copied
 from dlcore.gpt_writing import (
@@ -143,6 +145,35 @@ def test_a_branch_repeats_the_trunk_and_goes_its_way(writer: Writer) -> None:
     )
     assert ids_of(branch[13:]) != ids_of(trunk[13:])
     assert len(list(generate(writer, "ta", PLAIN, forced=ids_of(trunk) * 2))) == 30
+
+
+def test_what_came_before_is_read_at_once(writer: Writer, kieu: Writer) -> None:
+    for someone, place in ((writer, 12), (writer, 60), (kieu, 100)):  # within the context; beyond
+        long = dataclasses.replace(PLAIN, length=place + 8)
+        trunk = list(generate(someone, "ta", long))
+        before, other = ids_of(trunk[:place]), trunk[place].alternatives[3].id
+        counted = _Counting(someone.model)
+        branch = list(generate(
+            dataclasses.replace(someone, model=counted), "ta", long, before=before, forced=[other]
+        ))  # fmt: skip
+        again = list(generate(someone, "ta", long, forced=[*before, other]))[place:]
+        assert ids_of(branch) == ids_of(again) and branch[0].id == other and branch[0].forced
+        assert [t.text for t in branch] == [t.text for t in again]
+        for a, b in zip(branch, again, strict=True):
+            assert a.probabilities == pytest.approx(b.probabilities, abs=1e-5)
+        assert len(branch) == 8 and counted.calls == 8
+        assert list(generate(someone, "ta", long, before=ids_of(trunk))) == []
+
+
+class _Counting:
+    """A model that counts how often it reads."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model, self.calls, self.shape, self.cache = model, 0, model.shape, model.cache
+
+    def __call__(self, *values: Any, **named: Any) -> Output:
+        self.calls += 1
+        return self.model(*values, **named)
 
 
 def test_stopping_is_closing(writer: Writer) -> None:

@@ -1,23 +1,29 @@
 """The three image networks: each equal to a reference, each in the same parts, each from a file."""
 
+import io
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from dlcore import pretrained
 from dlcore.checkpoint import CheckpointError, save
 from dlcore.efficientnet import BUNDLED_LITE0, EfficientNetLite0, convert_lite0, load_lite0
 from dlcore.image_model import ImageModel
 from dlcore.pictures import EXAMPLES, TEXTURES, open_picture
 from dlcore.preprocess import prepare
+from dlcore.pretrained_table import Url
 from dlcore.resnet import NETWORKS, ResNet50, convert_resnet50
 from dlcore.torchvision_mend import import_torchvision
 from dlcore.vgg import convert_vgg16
+from tests.loopback import loopback
+from tests.sample_store import published
 
 # Of each network: numbers to learn, features, and the last maps of pictures of 224x224.
 SHAPES = {
@@ -75,8 +81,9 @@ def pair(
     """Ours and the reference, with the same random weights."""
     theirs = reference(request.param)
     state = random_state(theirs)
-    ours = empty(NETWORKS[request.param])
-    renamed = dict(zip(ours.state_dict(), state.values(), strict=True))
+    kind = NETWORKS[request.param]
+    ours = empty(kind)
+    renamed = {name: state[kind.published_name(name)] for name in ours.state_dict()}
     model = filled(ours, renamed)
     assert isinstance(model, ImageModel)
     yield model, filled(theirs, state)
@@ -158,6 +165,80 @@ def test_published_weights_become_ours(tmp_path: Path, images: Tensor) -> None:
         logits, expected = model(images), filled(theirs, state)(images)
     # The layout in memory is another one, so sums are rounded in another order.
     assert (logits - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+def as_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """As torchvision's older files list it: no counters, and statistics before the weights."""
+    kinds = ("running_mean", "running_var", "weight", "bias")
+    layers = dict.fromkeys(name.rpartition(".")[0] for name in state)
+    names = [f"{layer}.{kind}" for layer in layers for kind in kinds]
+    return {name: state[name] for name in names if name in state}
+
+
+def thin(model: nn.Module) -> dict[str, Tensor]:
+    """A state of full shapes, each tensor one number of its own, so that its file is small."""
+    state = model.state_dict()
+    return {
+        name: torch.tensor(number, dtype=value.dtype).expand(value.shape)
+        for number, (name, value) in enumerate(state.items())
+    }
+
+
+def test_resnet50_arrives_as_torchvision_publishes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: Tensor, one_thread: None
+) -> None:
+    theirs = reference("resnet50")
+    state = random_state(theirs)
+    file = io.BytesIO()
+    torch.save(as_published(state), file)
+    assert len(as_published(state)) == 267
+    monkeypatch.setattr(pretrained, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path / "none")
+    with loopback() as host:
+        content, name = file.getvalue(), "resnet50-0676ba61.pth"
+        host.files[f"/models/{name}"] = content
+        source = Url(f"{host.url}/models/{name}", published(name, content))
+        entry = replace(pretrained.MODELS["resnet50"], sources=(source,))
+        monkeypatch.setitem(pretrained.MODELS, "resnet50", entry)
+        list(pretrained.fetch("resnet50"))
+    path = pretrained.find("resnet50")
+    assert path is not None
+    with torch.no_grad():
+        logits, expected = ResNet50.read(path)(images), filled(theirs, state)(images)
+    # The layout in memory is another one, so sums are rounded in another order.
+    assert (logits - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+@pytest.mark.parametrize("name", [*NETWORKS])
+def test_published_tensors_are_found_by_their_names(name: str, tmp_path: Path) -> None:
+    state = thin(reference(name))
+    shuffled = dict(sorted(state.items(), key=lambda one: one[0][::-1]))
+    assert [*shuffled] != [*state]
+    for content in (state, shuffled, as_published(state)):
+        torch.save(content, tmp_path / "weights.pth")
+        tensors, _ = CONVERT[name](tmp_path)
+        theirs = {ours: NETWORKS[name].published_name(ours) for ours in tensors}
+        assert sorted(theirs.values()) == sorted(state)
+        for ours, value in tensors.items():
+            assert value.shape == state[theirs[ours]].shape
+            wanted = content.get(theirs[ours], torch.zeros(1))  # 0 for a counter that is not there
+            assert value.flatten()[0] == wanted.flatten()[0].to(value.dtype), ours
+
+
+@pytest.mark.parametrize("name", [*NETWORKS])
+def test_almost_the_right_tensors_are_refused(name: str, tmp_path: Path) -> None:
+    state = thin(reference(name))
+    first, *_, last = state
+    wrong = {
+        "missing": {n: value for n, value in state.items() if n != last},
+        "also has": {**state, "extra.weight": torch.zeros(1)},
+        "of shape": {**state, first: torch.zeros(3)},
+        "by their names": {**state, first: "text"},
+    }
+    for told, content in wrong.items():
+        torch.save(content, tmp_path / "weights.pth")
+        with pytest.raises(CheckpointError, match=told):
+            CONVERT[name](tmp_path)
 
 
 def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:

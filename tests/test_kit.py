@@ -1,10 +1,14 @@
 """The kit: words, addresses, kept results, records of runs, errors, and the script to take away."""
 
 import ast
+import re
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from fnmatch import fnmatch
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +17,8 @@ import numpy as np
 import pytest
 from gradio.state_holder import SessionState
 
-from demos.kit.errors import UserError, guard, translated
+from demos.kit import mended
+from demos.kit.errors import UserError, freeing, guard, translated
 from demos.kit.keep import Keeper
 from demos.kit.language import _Session, preferred, say, section
 from demos.kit.permalink import Address
@@ -102,6 +107,34 @@ def test_guard_covers_generators_and_dead_workers():
     assert message(asks) == say("kit.errors.train_first", "en")
 
 
+def test_buttons_are_free_again_before_a_fault_is_told():
+    closed = []
+
+    def work(breaks_at: int) -> Generator[str, None, None]:
+        try:
+            for number, word in enumerate(("busy", "half", "done")):
+                if number == breaks_at:
+                    raise WorkerDied("worker 3")
+                yield word
+        finally:
+            closed.append(breaks_at)
+
+    def seen(breaks_at: int) -> list[str]:
+        told: list[str] = []
+        with suppress(WorkerDied):
+            for word in freeing(work(breaks_at), "free"):
+                told.append(word)
+        return told
+
+    assert seen(9) == ["busy", "half", "done"]
+    assert seen(2) == ["busy", "half", "free"] and seen(1) == ["busy", "free"]
+    assert seen(0) == [], "nothing was busy yet"
+    left = freeing(work(9), "free")
+    assert next(left) == "busy"
+    left.close()  # the page was closed: nobody to tell, and the work ends at once
+    assert closed == [9, 2, 1, 0, 9]
+
+
 def test_guard_passes_the_request_only_to_those_who_ask():
     def with_request(value: int, request: gr.Request) -> Any:
         return value, request.session_hash
@@ -110,24 +143,36 @@ def test_guard_passes_the_request_only_to_those_who_ask():
     assert guard(lambda value: value + 1)(page(), 3) == 4
 
 
-def test_a_slow_answer_does_not_undo_a_newer_one():
+_BOX = gr.Textbox(render=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "unchanged"),
+    [
+        (lambda value: [value, value], [gr.skip(), gr.skip()]),
+        (lambda value: {_BOX: value}, {_BOX: gr.skip()}),
+        (lambda value: {"steps": value}, gr.skip()),  # one output, whose value is a dict
+        (lambda value: value, gr.skip()),
+    ],
+)
+def test_a_slow_answer_does_not_undo_a_newer_one(answer: Callable[[str], Any], unchanged: Any):
     slow_began, go_on = threading.Event(), threading.Event()
 
-    def handler(value: str) -> list[str]:
+    def handler(value: str) -> Any:
         if value == "slow":
             slow_began.set()
             assert go_on.wait(60)
-        return [value, value]
+        return answer(value)
 
     watched = guard(handler, newest=True)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(watched, page("me"), "slow")
         assert slow_began.wait(60)
-        assert watched(page("another"), "theirs") == ["theirs", "theirs"]
-        assert watched(page("me"), "newer") == ["newer", "newer"]
+        assert watched(page("another"), "theirs") == answer("theirs")
+        assert watched(page("me"), "newer") == answer("newer")
         go_on.set()
-        assert slow.result(60) == [gr.skip(), gr.skip()]
-    assert watched(page("me"), "last") == ["last", "last"]
+        assert slow.result(60) == unchanged
+    assert watched(page("me"), "last") == answer("last")
 
 
 def test_kept_results_belong_to_one_browser_and_grow_old():
@@ -271,3 +316,17 @@ def test_a_visitor_costs_no_description_of_the_page_and_sees_it_all() -> None:
     visit._update_value_in_config(box._id, "changed")  # as Gradio does with each answer
     (described,) = [c for c in app.get_config_file()["components"] if c["id"] == box._id]
     assert described["props"]["value"] == "hello"
+
+
+# --- Gradio's scripts, mended ---
+
+
+def test_gradios_scripts_are_those_that_are_mended() -> None:
+    asking, hearing = mended.scripts().items()
+    for (name, text), (pattern, mends) in zip((asking, hearing), mended.MENDS.items(), strict=True):
+        assert fnmatch(name, pattern)
+        assert all(new in text for new in mends.values())
+    assert "this.dispatch(e))" not in asking[1]  # nowhere else is a waiting question asked
+    whole = (mended.ASSETS.parent / "index.html").read_text(encoding="utf-8")
+    opened = re.findall(r'<script[^>]* src="\./assets/([^"]+)"', whole)
+    assert opened == [hearing[0]]  # the page's own, and no other of that name

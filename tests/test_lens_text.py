@@ -161,6 +161,9 @@ def test_a_muted_head_goes_on_looking_and_changes_the_answer() -> None:
     np.testing.assert_allclose(first.answer, second.answer, atol=1e-6)  # who hears nobody
     best = likeliest(reader(), read.answer, 3)
     assert [p for _, p in best] == sorted(read.answer.tolist(), reverse=True)[:3]
+    every_name = [name for name, _ in likeliest(reader(), read.answer, len(read.answer))]
+    assert "\ufffd" not in "".join(every_name)  # 256 of them are single bytes
+    assert any(name.startswith("‹") for name in every_name)
 
 
 class Meaning(CausalReader):

@@ -132,6 +132,8 @@ def test_a_cache_changes_nothing(writer: Writer, ids: Tensor, parts: list[int]) 
     cache = writer.model.cache(batch=2)
     plain = torch.cat([writer.model(part, cache).logits for part in ids.split(parts, dim=1)], dim=1)
     torch.testing.assert_close(plain, whole.logits, atol=1e-4, rtol=1e-4)
+    alone = writer.model(ids, writer.model.cache(batch=2), last=True).logits
+    torch.testing.assert_close(alone, whole.logits[:, -1:], atol=1e-4, rtol=1e-4)
     assert outs[-1].attention is not None and whole.attention is not None
     torch.testing.assert_close(outs[-1].attention, whole.attention[..., 20 - parts[-1] :, :])
 

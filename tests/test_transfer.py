@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcore import transfer
+from dlcore import transfer, transfer_base
 from dlcore.progress import Progress
 from dlcore.transfer import Config, Features, Snapshot
 from dlcore.transfer_network import Transfer, TransferError
@@ -79,7 +80,7 @@ def test_the_base_is_worth_fifteen_points() -> None:
 
 
 def test_a_frozen_base_stays_and_its_head_moves() -> None:
-    base = transfer.pretrained_base(FEW.base)
+    base = transfer_base.pretrained_base(FEW.base, "")
     before = {name: value.clone() for name, value in base.state_dict().items()}
     model, events = trained(FEW)
     assert all(torch.equal(value, before[name]) for name, value in base.state_dict().items())
@@ -92,12 +93,15 @@ def test_a_frozen_base_stays_and_its_head_moves() -> None:
 
 def test_fine_tuning_moves_the_last_stages_only_and_nobody_elses() -> None:
     config = dataclasses.replace(FEW, way="tuned", depth=2, epochs=1)
-    shared = transfer.pretrained_base(FEW.base)
+    shared = transfer_base.pretrained_base(FEW.base, "")
     before = shared.state_dict()["stages.mix.0.weight"].clone()
     model, events = trained(config)
     drift = dict(last(events).drift or {})
     assert {name for name, share in drift.items() if share > 0} == {"stage7", "mix", "head"}
     assert torch.equal(shared.state_dict()["stages.mix.0.weight"], before), "the base is shared"
+    own = [name for name, stage in model.stages.named_children()
+           if stage is not shared.stages.get_submodule(name)]  # fmt: skip
+    assert own == ["stage7", "mix"], "what does not learn need not be there twice"
     statistics = model.stages.get_submodule("mix").state_dict()["1.running_mean"]
     assert torch.equal(statistics, shared.state_dict()["stages.mix.1.running_mean"])
 
@@ -105,7 +109,7 @@ def test_fine_tuning_moves_the_last_stages_only_and_nobody_elses() -> None:
 def test_a_base_tuned_as_a_whole_keeps_its_statistics_and_a_fresh_one_finds_its_own() -> None:
     """Else tuning every stage would forget more than tuning all but one."""
     everything = dataclasses.replace(FEW, way="tuned", depth=9, epochs=1)
-    shared = transfer.pretrained_base(FEW.base)
+    shared = transfer_base.pretrained_base(FEW.base, "")
     for way, kept in (("tuned", True), ("scratch", False)):
         config = dataclasses.replace(everything, way=way)
         before = shared if kept else transfer.build(config, 3)
@@ -153,6 +157,9 @@ def test_a_base_is_asked_once_for_each_picture(monkeypatch: pytest.MonkeyPatch) 
     again = list(transfer.train(model, few(), dataclasses.replace(FEW, lr=1e-3), features))
     assert "test_accuracy" in again[-1].metrics
     assert Features.begun(dataclasses.replace(FEW, cut=1), features).known == {}, "another base"
+    monkeypatch.setattr(transfer, "MOST_KNOWN", 3)
+    newest = list(features.known)[-3:]
+    assert list(Features.begun(FEW, features).known) == newest, "not more with every run"
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
@@ -178,7 +185,7 @@ def test_a_cut_leaves_the_last_stages_away() -> None:
     assert list(dict(model.stages.named_children()))[-1] == "stage5"
     assert model.head.weight.shape == (5, 112)
     with pytest.raises(TransferError) as told:
-        base = transfer.pretrained_base(FEW.base)
+        base = transfer_base.pretrained_base(FEW.base, "")
         Transfer(base, 3, cut=9)
     assert told.value.key == "transfer.errors.cut"
 
@@ -189,6 +196,31 @@ def test_what_cannot_be_trained_here_says_so(tmp_path: Any) -> None:
         transfer.build(vgg, 3, weights=str(tmp_path / "none.safetensors"))
     with pytest.raises(TransferError, match="too many"):
         transfer.build(dataclasses.replace(vgg, way="scratch"), 3)
+
+
+def test_a_base_that_was_copied_into_the_folder_weights_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a downloaded script looks, too."""
+    monkeypatch.setattr(transfer_base, "cache_dir", lambda: tmp_path / "cache")
+    monkeypatch.chdir(tmp_path)
+    fetched = tmp_path / "cache" / "models" / "vgg16.safetensors"
+    assert transfer_base.base_file("vgg16") == fetched
+    for place in (fetched, tmp_path / "weights" / "vgg16.safetensors"):
+        place.parent.mkdir(parents=True)
+        place.touch()
+        assert transfer_base.base_file("vgg16").resolve() == place
+    assert transfer_base.base_file("efficientnet_lite0") == transfer_base.BUNDLED_LITE0
+
+
+def test_earlier_answers_are_kept_but_not_without_end() -> None:
+    config = dataclasses.replace(FEW, epochs=100, batch_size=8)
+    _, events = trained(config)
+    past = [moment.step for moment in last(events).past]
+    assert past[0] == 1 and past[-3:] == [98, 99, 100] and past == sorted(set(past))
+    assert 30 <= len(past) <= 60
+    newest = last(events).past[-1]
+    assert newest.confusion.sum() == 6 and newest.metrics == events[-1].metrics
 
 
 def test_vgg16_gets_a_new_classifier_6() -> None:
@@ -237,6 +269,33 @@ def test_the_race_goes_on_with_whoever_used_least_time(monkeypatch: pytest.Monke
     assert isinstance(frozen, Lane) and frozen.trained == 3 * 1281
     assert frozen.trained < tuned.trained < scratch.trained == scratch.numbers
     assert frozen.memory < tuned.memory < scratch.memory
+
+
+@pytest.mark.parametrize(("most", "left"), [(3_000_000, 2), (1_000_000, 1)])
+def test_a_way_that_would_learn_too_much_is_left_out_of_the_race(
+    monkeypatch: pytest.MonkeyPatch, most: int, left: int
+) -> None:
+    """As from scratch with VGG16; here of a base of 3.4 million numbers, 2.7 in its last stages."""
+    monkeypatch.setattr(transfer_base, "MOST_TRAINED", most)
+    monkeypatch.setattr("dlcore.transfer_race.pictures_of", lambda *_: few())
+    standings = list(race(dataclasses.replace(FEW, epochs=1)))[-1].snapshot
+    ways = ["frozen", "tuned", "scratch"]
+    assert [lane.way for lane in standings.lanes] == ways[:left]
+    assert all(lane.points for lane in standings.lanes)
+    assert sorted(standings.skipped) == sorted(ways[left:])
+    assert standings.skipped["scratch"] == {
+        "title": "EfficientNet-Lite0", "millions": 3, "most": most // 1_000_000
+    }  # fmt: skip
+
+
+def test_vgg16_can_be_tuned_and_not_learnt_from_scratch() -> None:
+    with torch.device("meta"):
+        base = transfer.NETWORKS["vgg16"]()
+    transfer_base.check_trainable(base, base.stages.children())
+    with pytest.raises(TransferError) as told:
+        transfer.build(dataclasses.replace(FEW, base="vgg16", way="scratch"), 3)
+    assert told.value.key == "transfer.errors.too_large"
+    assert told.value.values == {"title": "VGG16", "millions": 134, "most": 40}
 
 
 def test_memory_counts_what_a_step_keeps() -> None:
@@ -295,10 +354,18 @@ def test_a_base_saves_pictures_and_early_stages_know_less(
 ) -> None:
     monkeypatch.setattr("dlcore.transfer_study.COUNTS", (1, 3))
     monkeypatch.setattr("dlcore.transfer_study.pictures_of", lambda *_: few(3, 12))
-    curve = list(learning_curve(FEW))[-1].snapshot
+    asked = list(learning_curve(FEW))
+    assert sorted({event.step for event in asked}) == [9, 41, 45, 46, 47], (
+        "pictures, then two counts"
+    )
+    assert {event.total for event in asked} == {47}
+    curve = asked[-1].snapshot
     assert curve.counts == (1, 3) and curve.accuracy["frozen"].shape == (2, 5)
     assert curve.accuracy["frozen"].mean() > 0.9 > 0.6 > curve.accuracy["pixels"].mean()
-    cuts = list(try_cuts(FEW))[-1].snapshot
+    asked = list(try_cuts(FEW))
+    assert [event.step for event in asked] == [32, 45, *range(46, 55)], "pictures, then nine stages"
+    assert {event.total for event in asked} == {54}
+    cuts = asked[-1].snapshot
     assert cuts.stages[0] == "stem" and cuts.stages[-1] == "mix"
     assert cuts.widths[-1] == 1280 and cuts.saved[-1] == 0.0
     assert cuts.accuracy[0] < max(cuts.accuracy)

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from dlcore import transfer_pictures as pictures
+from dlcore.__main__ import main
+from dlcore.checkpoint import load
 from dlcore.pictures import load_texture
 from dlcore.transfer_pictures import (
     PicturesError,
@@ -166,3 +168,22 @@ def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(PicturesError) as told:
         read_zip(bomb)
     assert told.value.key == "transfer.errors.large"
+
+
+def test_a_terminal_learns_classes_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # they are the test run's
+    monkeypatch.setattr("dlcore.device.repeatable", lambda: None)
+    file, out = tmp_path / "mine.zip", tmp_path / "mine.safetensors"
+    red, blue = picture(), picture((20, 20, 200))
+    file.write_bytes(archive(*((f"red/{n}.png", red) for n in range(4)),
+                             *((f"blue/{n}.png", blue) for n in range(4))))  # fmt: skip
+    words = ["train", "transfer", "--pictures", str(file), "--epochs", "9", "--out", str(out)]
+    assert main(words) == 0
+    made = load(out, topic="transfer")
+    assert made.config["data"] == "own" and made.state["head.bias"].shape == (2,)
+    assert made.metrics["test_accuracy"] == 1.0
+    file.write_bytes(b"nonsense")
+    assert main(words) == 1
+    assert "not a zip file" in capsys.readouterr().err

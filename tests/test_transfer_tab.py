@@ -3,11 +3,13 @@
 import ast
 import base64
 import dataclasses
+import gc
 import io
 import json
 import re
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,16 +20,17 @@ import torch
 from PIL import Image
 
 from demos import transfer_views as views
+from demos.kit.asking import Asking
 from demos.kit.errors import UserError
 from demos.kit.language import LANGUAGES, section
 from demos.kit.run import Run
 from demos.kit.script import standalone
+from demos.transfer_handlers import STUDY_S
 from demos.transfer_state import (
     Own,
     Trained,
     acted,
     job_arguments,
-    learnt_features,
     needed,
     script_call,
     shown,
@@ -37,6 +40,7 @@ from demos.transfer_state import (
 )
 from demos.widgets.picture_classes import SHOWN, decoded
 from dlcore import transfer
+from dlcore.jobs import JobError
 from dlcore.transfer_pictures import PicturesError
 from dlcore.transfer_race import Lane, Standings
 from dlcore.transfer_study import Map, map_of
@@ -186,9 +190,9 @@ def test_an_answer_comes_with_the_picture_it_is_most_like(kept: Trained) -> None
     shares = bars["series"][0]["values"]
     assert bars["labels"] == ["đỏ", "blue"] and sum(shares) == pytest.approx(1)
     assert alike["captions"][:2] == ["this", f"{kept.pictures.names[0]}  1.00"]
-    features = learnt_features(kept)
     images, _ = kept.pictures.part(held=False)
-    torch.testing.assert_close(features, transfer.read(kept.classifier.model, images))
+    torch.testing.assert_close(kept.features, transfer.read(kept.classifier.model, images))
+    assert kept.features is kept.features, "asked once"
 
 
 def test_what_a_run_says_is_counted(run: Run, kept: Trained) -> None:
@@ -196,12 +200,56 @@ def test_what_a_run_says_is_counted(run: Run, kept: Trained) -> None:
     assert items["accuracy"]["held"] == 2 and items["accuracy"]["learnt"] == 6
     assert items["frozen"]["trained"] == {"count": 2 * 1281}
     assert items["few_tested"] == {"held": 2}
-    matrix = views.confusion(run)["frames"][-1]
+    matrix = views.confusion(run)
     assert matrix["rows"] == matrix["columns"] == ["đỏ", "blue"]
+    assert [frame["step"] for frame in matrix["frames"]] == [2, 4]
     for way in transfer.WAYS:
         for lang in LANGUAGES:
             assert way in section("transfer.findings", lang)
             assert way in section("transfer.race.lines", lang)
+
+
+def test_what_a_network_knows_goes_with_it(run: Run) -> None:
+    """Nothing else holds a network: when a session forgets it, its memory is free."""
+    one = needed(trained(run))
+    views.answer(one, Image.fromarray(one.learnt[0]))
+    gone = weakref.ref(one)
+    del one
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_question_may_take_as_long_as_its_asker_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    class Silent(list[Any]):
+        def close(self) -> None: ...
+
+    def pretended(*_: Any, budget_s: float) -> Silent:
+        seen.append(budget_s)
+        return Silent()
+
+    monkeypatch.setattr("demos.kit.asking.stream", pretended)
+    for asking in (Asking(map_of), Asking(map_of, budget_s=STUDY_S)):
+        with pytest.raises(JobError):
+            list(asking)
+    assert seen[0] < seen[1] == STUDY_S
+
+
+def test_a_worker_is_sent_only_features_of_its_base(run: Run) -> None:
+    known = run.kept.features
+    assert job_arguments(CONFIG, {}, known)[2] is known
+    assert job_arguments(dataclasses.replace(CONFIG, cut=1), {}, known)[2] is None
+
+
+def test_a_page_that_hears_the_last_step_only_sees_all_epochs(run: Run) -> None:
+    """A head learns faster than a worker may speak."""
+    *_, last = transfer.job(*run.arguments)
+    late = Run(CONFIG, run.arguments)
+    late.add(last)
+    assert late.steps() == [2, 4]
+    assert late.curves()["test_loss"] == run.curves()["test_loss"]
+    assert late.curves()["loss"] == run.curves()["loss"][1::2]
 
 
 def test_the_map_names_its_planes(run: Run, kept: Trained) -> None:
@@ -221,10 +269,16 @@ def test_the_race_is_drawn_as_it_stands() -> None:
         Lane("frozen", 2, 2, 0.5, ((0.4, 0.9), (0.5, 1.0)), 100, 1000, 2_000_000, {"head": 0.5}),
         Lane("tuned", 1, 2, 0.7, (), 600, 1000, 9_000_000, {}),
     )
-    standings = Standings(3, lanes)
+    why = {"title": "VGG16", "millions": 138, "most": 40}
+    standings = Standings(3, lanes, {"scratch": why})
     assert list(views.lanes(standings)["runs"][0]["curves"]) == ["frozen"]
     lines = {item["key"]: item["values"] for item in views.table(standings)["items"]}
     assert lines["frozen"]["accuracy"] == {"percent": 1.0} and lines["tuned"]["accuracy"] == "–"
+    assert lines["scratch_skipped"] == why
+    for lang in LANGUAGES:
+        for way in ("tuned", "scratch"):
+            words = section("transfer.race.lines", lang)[f"{way}_skipped"]
+            assert "138" in words.format(**why) and "VGG16" in words.format(**why)
     assert lines["tuned"]["share"] == {"percent": 0.6} and lines["tuned"]["memory"] == 9
 
 

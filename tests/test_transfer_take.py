@@ -20,15 +20,15 @@ from dlcore.pictures import EXAMPLES
 from dlcore.transfer_classify import (
     WEIGHTS_FILE,
     Classifier,
-    classify,
     classify_command,
     classify_folder,
     pixels_of,
     read_classifier,
     to_file,
 )
-from dlcore.transfer_export import to_onnx
-from dlcore.transfer_network import TransferError
+from dlcore.transfer_export import check_size, to_onnx
+from dlcore.transfer_network import Transfer, TransferError
+from dlcore.transfer_pictures import Pictures
 
 CONFIG = transfer.Config(size=96)
 NAMES = ("mèo", "cốc", 'a "quoted", name')
@@ -109,8 +109,15 @@ def test_the_script_without_a_folder_says_how_it_is_used(
     assert "usage: python classify.py FOLDER" in capsys.readouterr().err
 
 
-def test_the_onnx_file_says_the_same(classifier: Classifier, folder: Path) -> None:
-    data = to_onnx(classifier)
+@pytest.mark.parametrize(
+    ("way", "cut"), [("frozen", 0), ("frozen", 5), ("tuned", 0), ("tuned", 5), ("scratch", 6)]
+)
+def test_the_onnx_file_says_the_same(way: str, cut: int) -> None:
+    """Of whatever learnt: a new head, one on an earlier stage, tuned stages, all of them."""
+    config = transfer.Config(way=way, cut=cut, size=96, epochs=1, per_class=1, batch_size=4)
+    model = transfer.build(config, 3)
+    list(transfer.train(model, learnt(config), config))
+    data = to_onnx(Classifier(model.eval().requires_grad_(False), NAMES, config.size))
     about = {entry.key: entry.value for entry in onnx.load_from_string(data).metadata_props}
     assert about == {f"class_{n}": name for n, name in enumerate(NAMES)}
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
@@ -118,8 +125,25 @@ def test_the_onnx_file_says_the_same(classifier: Classifier, folder: Path) -> No
     images = torch.cat([pixels_of(picture, 96) for picture in pictures])  # (6, 3, 96, 96)
     for few in (images, images[:1]):
         (theirs,) = session.run(["probabilities"], {"images": few.numpy()})
-        np.testing.assert_allclose(theirs, transfer.predict(classifier.model, few), atol=1e-4)
-    assert classify(classifier, pictures[0]) == pytest.approx(theirs[0].tolist(), abs=1e-4)
+        np.testing.assert_allclose(theirs, transfer.predict(model, few), atol=1e-4)
+
+
+def learnt(config: transfer.Config) -> Pictures:
+    """A crop of each texture to learn from, and one to be tested on."""
+    whole = transfer.pictures_of(config)
+    keep = ~whole.held
+    keep[whole.held.argmax()] = True
+    return Pictures(whole.images[keep], whole.labels[keep], whole.held[keep], whole.names)
+
+
+def test_vgg16_is_small_enough_without_its_dense_layers() -> None:
+    """As the message says to whoever wants to take more than a download may have."""
+    with torch.device("meta"):
+        base = transfer.NETWORKS["vgg16"]()
+        whole, cut = Transfer(base, 3), Transfer(base, 3, cut=1)
+    with pytest.raises(TransferError):
+        check_size(Classifier(whole, NAMES, 224))
+    check_size(Classifier(cut, NAMES, 224))
 
 
 def test_what_is_too_large_or_no_classifier_says_so(
@@ -129,6 +153,7 @@ def test_what_is_too_large_or_no_classifier_says_so(
     with pytest.raises(TransferError) as told:
         to_onnx(classifier)
     assert told.value.key == "transfer.errors.too_large_to_take"
+    assert told.value.values == {"mb": 13, "most_mb": 1}
     file = folder.parent / "other.safetensors"
     for data in (b"", b"nonsense" * 9, to_file(classifier, base="no such base", cut=0),
                  to_file(classifier, base=CONFIG.base, cut=3)):  # fmt: skip

@@ -15,6 +15,7 @@ class Asking:
 
     job, arguments: a generator function of dlcore, the last of whose snapshots is the answer.
     known, key: where answers are kept that are always the same, and this one's place there.
+    budget_s: seconds that it may take.
     Iterating raises JobError when the job ended without an answer.
     """
 
@@ -24,15 +25,18 @@ class Asking:
         *arguments: Any,
         known: MutableMapping[Any, Any] | None = None,
         key: Any = None,
+        budget_s: float = _BUDGET_S,
     ) -> None:
         self._job, self._arguments = job, arguments
+        self._budget_s = budget_s
         self._known, self._key = known if known is not None else {}, key
         self.result: Any = self._known.get(key)
 
     def __iter__(self) -> Generator[dict[str, Any], None, None]:
         if self.result is not None:
             return
-        running = stream(self._job, *self._arguments, budget_s=_BUDGET_S)
+        yield status("waiting")
+        running = stream(self._job, *self._arguments, budget_s=self._budget_s)
         began = time.monotonic()
         try:
             for event in running:

@@ -48,6 +48,7 @@ class CodePanel:
     record: the gr.State with the last Run. weights: Run -> the bytes of a .safetensors file.
     call: Run (None before the first) -> lines that the script runs first, such as reading a file,
     and the expression that trains, for a job that takes more than its Config.
+    used: the form's settings -> those that really run, where something may stand in for another.
     table, figure: what a run is as rows and as a picture; without them its curves.
     """
 
@@ -61,12 +62,13 @@ class CodePanel:
         record: gr.State,
         weights: Weights,
         call: Call | None = None,
+        used: Callable[[Any], Any] = lambda config: config,
         table: Callable[[Run], list[list[Any]]] = lambda run: _curves(run),
         figure: "Callable[[Run, str], Figure]" = curves_figure,
     ) -> None:
         self.topic, self.module, self.form = topic, module, form
         self.weights, self.call = weights, call or (lambda run: ("", "job(config)"))
-        self.table, self.drawing = table, figure
+        self.used, self.table, self.drawing = used, table, figure
         self.sources = list(sources)
         panel = localise(gr.Accordion(open=False, elem_id=f"{topic}-code"), label="kit.code.title")
         with panel:
@@ -100,13 +102,23 @@ class CodePanel:
             **quiet,
         )
 
+    def follow(self, event: Any) -> None:
+        """Tell the settings anew after an event: another model may be here since."""
+        event.then(
+            guard(self._describe, names=self.form.names),
+            self.form.components,
+            self.machine,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
     def _unfolded(self, *values: Any) -> tuple[Any, Any]:
         """What the unfolded panel shows. Asked for then: most pages never unfold it."""
         return _read(tuple(self.sources)), self._describe(*values)
 
     def _describe(self, *values: Any) -> Any:
         try:
-            config = self.form.config(values)
+            config = self.used(self.form.config(values))
         except SettingError:  # a number half typed; Train says what is wrong with it
             return gr.skip()
         return {"settings": dataclasses.asdict(config), "machine": describe()}
@@ -129,7 +141,7 @@ class CodePanel:
 
     def _script(self, record: Run | None, *values: Any) -> str:
         run = record if isinstance(record, Run) else None
-        config = run.config if run and run.events else self.form.config(values)
+        config = run.config if run and run.events else self.used(self.form.config(values))
         setup, call = self.call(run)
         text = standalone(self.module, config, threads=threads(), call=call, setup=setup)
         return _file(f"{self.topic}.py", text.encode())

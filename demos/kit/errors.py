@@ -8,11 +8,14 @@ import functools
 import inspect
 import logging
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
 from threading import Lock
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from demos.kit.language import say, session_language
 from dlcore.jobs import JobError, JobFailed, OutOfMemory, WorkerDied
@@ -96,8 +99,25 @@ def guard(
     return wrapper
 
 
+def freeing(updates: Generator[Any, None, None], free: Any) -> Generator[Any, None, None]:
+    """What a handler yields; should it break after its first word, `free` before the fault goes on.
+
+    The first word sets the buttons to busy, and a page that is told only of the fault keeps them
+    so. free: the update that sets them, and the status line, right again.
+    """
+    with closing(updates):
+        yield from islice(updates, 1)  # a fault before it has changed nothing
+        try:
+            yield from updates
+        except Exception:
+            yield free
+            raise
+
+
 def _unchanged(answer: Any) -> Any:
     """As many outputs as the answer has, none of which changes anything."""
+    if isinstance(answer, dict) and answer and all(isinstance(key, Block) for key in answer):
+        return dict.fromkeys(answer, gr.skip())  # other dicts are the value of one output
     return [gr.skip()] * len(answer) if isinstance(answer, list | tuple) else gr.skip()
 
 

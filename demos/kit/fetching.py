@@ -18,9 +18,10 @@ from demos.kit.events import HIDDEN, LIVE
 from demos.kit.parts import arrivals
 from demos.widgets.arrival import Arrival
 from dlcore import pretrained
-from dlcore.pretrained_shared import Watching, watch
+from dlcore.pretrained_shared import Watching, coming, watch
 
 _WATCHERS = 8  # at once; each holds one of the threads that answer all visitors
+_BROKEN_OFF = ("cut", "hung", "died")  # faults after which something may be left to go on from
 # What the words of a fault may need; everything else stays here.
 _VALUES = ("title", "source", "seconds", "wanted", "free")
 
@@ -108,8 +109,10 @@ class Offer:
             with self._lock:
                 if self._watching.get(visitor) is watching:
                     del self._watching[visitor]
-        here = pretrained.find(value["name"]) is not None
-        yield {**value, "state": "here" if here else "stopped"}
+        if pretrained.find(value["name"]) is not None:
+            yield {**value, "state": "here"}
+        else:
+            yield {**value, "state": "stopped", **_left(value["name"])}
 
     def _stop(self, request: gr.Request) -> None:
         with self._lock:
@@ -140,4 +143,14 @@ def offered(name: Any) -> dict[str, Any] | None:
 def _failed(value: dict[str, Any], fault: pretrained.StoreError) -> dict[str, Any]:
     known = value | fault.values
     values = {name: known[name] for name in _VALUES if name in known}
-    return {**value, "state": "failed", "fault": fault.reason, "values": values}
+    left = _left(value["name"]) if fault.reason in _BROKEN_OFF else {}
+    return {**value, "state": "failed", "fault": fault.reason, "values": values, **left}
+
+
+def _left(name: str) -> dict[str, bool]:
+    """Whether the next fetch goes on from what had arrived; nothing where there is none to tell."""
+    if coming(name):  # for another visitor
+        return {}
+    if pretrained.kept(name):
+        return {"kept": True}
+    return {"kept": False} if pretrained.MODELS[name].sources[0].kind == "wheel" else {}

@@ -68,6 +68,10 @@ class Run:
             self.snapshot = progress.snapshot
             if getattr(progress.snapshot, "state", None) is not None:
                 self.kept = progress.snapshot
+            # What came too fast to be sent, where a snapshot remembers it.
+            for moment in getattr(progress.snapshot, "past", ()):
+                if self.latest.step < moment.step < progress.step:
+                    self.events.append(Progress(moment.step, progress.total, moment.metrics))
         self.events.append(dataclasses.replace(progress, snapshot=None))
         if len(self.events) > _MOST_EVENTS:
             self.events = self.events[:-1:2] + self.events[-1:]

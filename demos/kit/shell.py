@@ -154,7 +154,7 @@ def css() -> str:
 
 def first_script() -> str:
     """What runs in the page before Gradio does."""
-    files = ("frames.js", "opening.js")
+    files = ("frames.js", "events.js", "opening.js")
     return "\n".join((_WIDGETS / file).read_text(encoding="utf-8") for file in files)
 
 

@@ -33,15 +33,17 @@ def stopping(start: gr.Button, stop: gr.Button, line: Status, running: Any) -> N
     """Let `stop` end what `start` began: the event `running`, whose status line is `line`.
 
     The last words come after the cancel, the same way as those of the event, and so after them.
-    What was shown so far stays.
+    They come after a fault, too, or the buttons would stay as they were. What was shown so far
+    stays.
     """
 
-    def stopped() -> list[Any]:
-        return [gr.update(interactive=True), gr.update(interactive=False), status("stopped")]
+    def words(state: str) -> Callable[[], list[Any]]:
+        return lambda: [gr.update(interactive=True), gr.update(interactive=False), status(state)]
 
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     ended = stop.click(None, None, None, cancels=[running], queue=False, **hidden)
-    ended.then(stopped, None, [start, stop, line], **hidden)
+    ended.then(words("stopped"), None, [start, stop, line], **hidden)
+    running.failure(words("failed"), None, [start, stop, line], **hidden)
 
 
 Picture = Callable[[Run], Any]

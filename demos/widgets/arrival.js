@@ -22,12 +22,15 @@ export function mount(host) {
     stop: node("button", { type: "button", class: "stop", onclick: press("stop") }),
   };
   const fill = node("i");
-  const bar = node("div", { class: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
+  const bar = node("div", {
+    class: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, hidden: true,
+  }, fill);
   const fault = node("p", { class: "fault", role: "alert" });
+  const kept = node("p", { class: "kept" });
   const mend = node("p", { class: "mend" });
   const instead = node("p", { class: "instead" });
   const root = canvasOf(host);
-  root.append(node("div", { class: "line" }, title, about), fault,
+  root.append(node("div", { class: "line" }, title, about), fault, kept,
     node("div", { class: "line" }, view.fetch, view.stop), bar, mend, instead);
 
   start(host, () => {
@@ -39,7 +42,8 @@ export function mount(host) {
     tell(title, say(busy ? "coming" : "absent", facts));
     about.textContent = busy ? details(value, say) : say("about", facts);
     tell(fault, value.state === "failed" ? say(`faults.${value.fault}`, filled(value.values)) : "");
-    tell(view.fetch, say(value.state === "stopped" ? "again" : "fetch", facts));
+    tell(kept, value.kept === undefined ? "" : say(value.kept ? "kept" : "anew"));
+    tell(view.fetch, say(value.kept ? "again" : "fetch", facts));
     tell(view.stop, say("stop"));
     view.fetch.hidden = busy;
     view.stop.hidden = !busy;

@@ -14,7 +14,8 @@ class Arrival(Widget):
              "source": where it comes from, "stage": of the fetch ("wait", "download", "verify",
              "convert"), "done", "total": bytes (0: not known), "fault": the end of a key under
              "faults", "values": what fills its words, "command": what fetches it in a terminal,
-             "file", "folder": what may be copied here instead}.
+             "file", "folder": what may be copied here instead, "kept": whether the next fetch goes
+             on from what had arrived (absent: nothing is said of it)}.
     The events `fetch` and `stop` carry nothing. Keyword: instead (the key of what is offered while
     the model is not here, looked up in `texts`; empty: nothing is said).
     """

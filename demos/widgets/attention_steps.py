@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,26 @@ def _numbers(vector: Any) -> list[float]:
     if not all(math.isfinite(x) for x in numbers):
         raise ValueError(vector)
     return numbers
+
+
+def reordered(text: object, order: Sequence[int]) -> str:
+    """The same text when the tokens stand in another order: what a hand did goes with its tokens.
+
+    order: the place in the sentence that each token comes from. What did not fit the sentence is
+    left out. Raises UserError for a text that is none.
+    """
+    mask, edits = read_edits(text)
+    new_place = {old: new for new, old in enumerate(order)}
+    kept: dict[str, Any] = {}
+    if mask is not None and mask.shape == (len(order), len(order)):
+        moved = mask[np.ix_(order, order)]
+        kept["mask"] = ["".join(str(int(may)) for may in row) for row in moved]
+    vectors = {
+        f"{kind}:{new_place[at]}": vector for (kind, at), vector in edits.items() if at in new_place
+    }
+    if vectors:
+        kept["edits"] = vectors
+    return json.dumps(kept) if kept else ""
 
 
 def attention_steps(

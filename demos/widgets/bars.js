@@ -38,7 +38,7 @@ export function mount(host) {
       node("div", { class: "tracks" }), node("div", { class: "values" }),
     ), (row, label, index) => {
       const [name, tracks, numbers] = row.children;
-      name.textContent = value.plain ? label : say(String(label));
+      name.textContent = value.plain ? label : String(label).split(" · ").map((part) => say(part)).join(" · ");
       name.title = name.textContent;
       row.classList.toggle("best", winners.includes(index));
       keyed(tracks, series.length ? series : [{ name: "", values: [] }], (_, i) => i,

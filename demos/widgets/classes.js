@@ -3,6 +3,7 @@
 import {
   canvasOf, frameOf, keyed, language, node, percent, start, walk, words,
 } from "./common.js";
+import { named } from "./doubt.js";
 
 /* One decimal, so that numbers line up; near certainty and near nothing need more words. */
 function share(p) {
@@ -26,9 +27,9 @@ export function mount(host) {
     state.ids = items.map((item) => item.id);
     state.focus = Math.min(state.focus, Math.max(0, items.length - 1));
     hint.textContent = items.length ? say(pick ? "pick" : "") : say(host.props.empty ?? "empty");
-    const named = series.length > 1;
-    legend.hidden = !named;
-    keyed(legend, named ? series : [], (name) => name, () => node("span", { class: "key" }, node("i"), node("span")),
+    const several = series.length > 1;
+    legend.hidden = !several;
+    keyed(legend, several ? series : [], (name) => name, () => node("span", { class: "key" }, node("i"), node("span")),
       (key, name, i) => {
         key.style.setProperty("--colour", `var(--dl-series-${i + 1})`);
         key.lastChild.textContent = say(name);
@@ -36,8 +37,8 @@ export function mount(host) {
     keyed(rows, items, (item, i) => i, () => make(pick), (row, item, i) => {
       const [names, tracks, numbers] = row.children;
       const [own, foreign] = names.children;
-      own.replaceChildren(item[language()], ...(item.doubtful && language() === "vi" ? [doubt(say)] : []));
-      foreign.textContent = item[other];
+      own.replaceChildren(...named(item, { inside: pick }));
+      foreign.replaceChildren(...named(item, { lang: other, inside: pick }));
       foreign.lang = other;
       bars(tracks, numbers, item.values);
       row.classList.toggle("first", i === 0);
@@ -48,8 +49,6 @@ export function mount(host) {
     });
   });
 }
-
-const doubt = (say) => node("abbr", { class: "doubt", title: say("doubtful") }, "?");
 
 function make(pick) {
   const parts = [

@@ -61,7 +61,8 @@ export function panelsOf(value, props) {
       const base = name.replace(/^(train|test|val|validation)_/, "");
       byBase.set(base, [...(byBase.get(base) ?? []), name]);
     }
-    groups = byBase.size ? [...byBase.values()] : [["loss"]];
+    if (!byBase.size) return [{ names: [], share: false }]; // an empty chart, of nothing yet
+    groups = [...byBase.values()];
   }
   const shares = value.shares ?? props.shares ?? [];
   const known = new Set([...groups.flat(), ...value.runs.flatMap((run) => Object.keys(run.curves))]);

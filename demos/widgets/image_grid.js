@@ -21,7 +21,7 @@ export function mount(host) {
     const [count, height, width, channels = 1] = packed.shape;
     const pick = Boolean(host.props.pick);
     state.ids = value.ids;
-    hint.textContent = count ? "" : say(host.props.empty ?? "empty");
+    hint.textContent = count ? "" : say(value.empty ?? host.props.empty ?? "empty");
     grid.hidden = count === 0;
     const smallest = host.props.smallest ?? SMALLEST[pick ? "pick" : "look"];
     const most = Math.floor((host.element.clientWidth + GAP) / (smallest + GAP));

@@ -6,6 +6,7 @@ import { canvasOf, node, start, words } from "./common.js";
 const SIDE = 224;
 const PATIENCE_MS = 3000; // an answer that got lost must not stop the camera
 const PAUSE_MS = 60;
+const WAIT_MS = 1000; // while there is nothing that could answer
 
 export function mount(host) {
   const say = words(host.props);
@@ -25,7 +26,7 @@ export function mount(host) {
       state.asked = performance.now();
       host.trigger("frame", { picture: squareOf(video, SIDE), seq: state.seq });
     }
-    setTimeout(look, PAUSE_MS);
+    setTimeout(look, host.props.value?.told ? WAIT_MS : PAUSE_MS);
   };
   button.addEventListener("click", async () => {
     state.error = "";
@@ -46,6 +47,8 @@ export function mount(host) {
     video.hidden = !eye.on;
     button.textContent = say(eye.on ? "off" : "on");
     button.setAttribute("aria-pressed", String(eye.on));
-    note.textContent = state.error ? say(state.error) : "";
+    const told = eye.on ? host.props.value?.told : null;
+    note.textContent = state.error || told ? say(state.error || told) : "";
+    note.classList.toggle("wrong", Boolean(state.error));
   });
 }

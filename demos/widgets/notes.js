@@ -1,6 +1,7 @@
 /* Short remarks, one a line: words from the locale with the numbers of this run or table. */
 
 import { canvasOf, frameOf, language, node, number, percent, start, words } from "./common.js";
+import { phrase } from "./doubt.js";
 
 const MARKS = { info: "i", good: "✓", warning: "!" };
 
@@ -15,7 +16,7 @@ export function mount(host) {
     const lines = items.map(({ key, kind, values }) => node(
       "li", { "data-kind": kind, "data-key": key },
       node("i", { "aria-hidden": true }, MARKS[kind] ?? "i"),
-      node("span", {}, say(key, written(values))),
+      node("span", {}, phrase(say, key, values, written)),
     ));
     if (!lines.length && host.props.empty) {
       lines.push(node("li", { class: "empty" }, say(host.props.empty)));

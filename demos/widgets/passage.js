@@ -7,8 +7,9 @@ export function mount(host) {
   const when = node("div", { class: "when" });
   const text = node("div", { class: "text", dir: "auto" });
   const sums = node("ol", { class: "sums" });
+  const order = node("div", { class: "when" });
   const hint = node("div", { class: "hint" });
-  canvasOf(host).append(when, text, sums, hint);
+  canvasOf(host).append(when, text, order, sums, hint);
 
   start(host, () => {
     const frame = frameOf(host.props) ?? host.props.value ?? {};
@@ -19,11 +20,27 @@ export function mount(host) {
     text.textContent = frame.text ?? "";
     text.hidden = !frame.text;
     sums.hidden = !rows.length;
-    sums.replaceChildren(...rows.map(([question, answer, right]) => {
-      const correct = answer === right;
-      return node("li", { class: correct ? "right" : "wrong" },
-        node("span", {}, question), node("b", {}, answer),
-        node("i", {}, correct ? say("right") : say("wrong", { right })));
-    }));
+    order.hidden = !rows.length;
+    order.textContent = rows.length ? say(frame.reverse ? "lowest_first" : "highest_first", example(rows[0], frame)) : "";
+    sums.replaceChildren(...rows.map((row) => sum(row, frame, say)));
   });
 }
+
+/* A sum, its answer in the order in which the digits were written, and whether it is right. */
+function sum([question, answer, right], { reverse }, say) {
+  const correct = answer === right;
+  const wanted = reverse ? `${right} = ${numberOf(right, true)}` : right;
+  const verdict = correct ? say("right") : say("wrong", { right: wanted });
+  const means = reverse ? `= ${numberOf(answer, true) ?? say("no_number")} · ` : "";
+  return node("li", { class: correct ? "right" : "wrong" },
+    node("span", {}, question), node("b", {}, answer),
+    node("i", {}, `${means}${correct ? "✓" : "✗"} ${verdict}`));
+}
+
+/* The number that three digits mean; null for what is none. */
+function numberOf(answer, reverse) {
+  if (!/^\d+$/.test(answer)) return null;
+  return Number(reverse ? [...answer].reverse().join("") : answer);
+}
+
+const example = ([, , right], { reverse }) => ({ written: right, number: numberOf(right, reverse) });

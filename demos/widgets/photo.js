@@ -1,6 +1,7 @@
 /* A photograph of the reader's: dropped, pasted, chosen or taken with the camera. See photo.py. */
 
-import { canvasOf, node, start, svg, words } from "./common.js";
+import { canvasOf, node, number, start, svg, words } from "./common.js";
+import { sizeOf } from "./picture_size.js";
 
 const MOST_BYTES = 4_900_000; // what is larger is made smaller here: a phone's photographs often are
 const SHRUNK = 2048; // pixels of the longer side
@@ -12,21 +13,22 @@ const ICONS = {
 export function mount(host) {
   const say = words(host.props);
   const view = build();
-  const state = { stream: null, busy: false, error: "" };
+  const state = { stream: null, busy: false, error: null }; // error: a key, and what fills its words
   canvasOf(host).append(view.root);
 
   async function send(file) {
     if (!file || state.busy) return;
-    Object.assign(state, { busy: true, error: "" });
+    Object.assign(state, { busy: true, error: null });
     close();
+    redraw();
     try {
-      const small = file.size > MOST_BYTES ? await shrunk(file) : file;
+      const small = await fitting(file, host.props.most_pixels);
       const { path } = await host.upload(small);
       const sent = { path, orig_name: small.name, meta: { _type: "gradio.FileData" } };
       host.props.value = { ...(host.props.value || {}), file: sent };
       host.trigger("sent", {});
-    } catch {
-      state.error = "not_sent";
+    } catch (error) {
+      state.error = error instanceof Refused ? error : { key: "not_sent" };
     }
     state.busy = false;
     redraw();
@@ -34,7 +36,7 @@ export function mount(host) {
 
   async function open() {
     if (state.stream) return;
-    state.error = "";
+    state.error = null;
     try {
       const wanted = { facingMode: "environment", width: { ideal: 1280 } };
       state.stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
@@ -42,7 +44,7 @@ export function mount(host) {
       await view.video.play();
     } catch {
       close();
-      state.error = "no_camera";
+      state.error = { key: "no_camera" };
     }
     redraw();
   }
@@ -110,7 +112,8 @@ export function mount(host) {
     view.root.classList.toggle("busy", state.busy);
     const [width, height] = value.size ?? [];
     const told = width ? say("told", { width, height }) : "";
-    view.note.textContent = say(state.error || (state.busy ? "sending" : "")) || told || say("hint");
+    const error = state.error ? say(state.error.key, written(state.error.values)) : "";
+    view.note.textContent = error || (state.busy ? say("sending") : told) || say("hint");
     view.note.classList.toggle("wrong", Boolean(state.error));
   });
 }
@@ -125,9 +128,31 @@ function frameOf(view, value) {
   Object.assign(view.shade.style, inset);
 }
 
-/* A large picture as a smaller JPEG, turned upright. Throws where the browser cannot read it. */
+class Refused extends Error {
+  constructor(key, values) {
+    super(key);
+    Object.assign(this, { key, values });
+  }
+}
+
+const written = (values = {}) => Object.fromEntries(
+  Object.entries(values).map(([name, value]) => [name, number(value, 1)]));
+
+/* The file as it may be sent. Throws Refused: what claims too many pixels is not even decoded. */
+async function fitting(file, most) {
+  const [width, height] = await sizeOf(file) ?? [0, 0];
+  if (width * height > most) {
+    const millions = { found: Math.round(width * height / 1e6), most: Math.round(most / 1e6) };
+    throw new Refused("refused.pixels", millions);
+  }
+  return file.size > MOST_BYTES ? shrunk(file) : file;
+}
+
+/* A large picture as a smaller JPEG, turned upright. */
 async function shrunk(file) {
-  const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const picture = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
+    throw new Refused("too_large", { found: file.size / 1e6, most: MOST_BYTES / 1e6 });
+  });
   const scale = Math.min(1, SHRUNK / Math.max(picture.width, picture.height));
   const canvas = node("canvas", {
     width: Math.max(1, Math.round(picture.width * scale)),

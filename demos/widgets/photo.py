@@ -7,6 +7,7 @@ from gradio.utils import get_upload_folder
 
 from demos.kit.errors import UserError
 from demos.widgets.base import Widget
+from dlcore.pictures import MOST_PIXELS
 
 MOST_BYTES = 5_000_000  # as the app's own limit on uploads; the page shrinks what is larger
 
@@ -19,11 +20,15 @@ class Photo(Widget):
     The page sends {"file": {"path", "meta"}} in the value's place, an upload of Gradio's, or
     {"example": name}, and the event "sent". gradio_client does the same with
     {"file": handle_file("cat.jpg")}. `uploaded` reads what a handler received.
-    Pictures of more than MOST_BYTES are made smaller by the page before they are sent.
+    Pictures of more than MOST_BYTES are made smaller by the page before they are sent; those that
+    claim more than MOST_PIXELS are refused there, as `dlcore.pictures` would do it here.
     """
 
     script = "photo"
     signals = ("sent",)
+
+    def __init__(self, value: Any = None, **props: Any) -> None:
+        super().__init__(value, most_pixels=MOST_PIXELS, **props)
 
     def api_info(self) -> dict[str, Any]:
         return {

@@ -3,12 +3,14 @@
 
 import { camera, squareOf, squareOfFile, whenHidden } from "./camera.js";
 import { canvasOf, keyed, node, number, start, words } from "./common.js";
-import { unzip } from "./unzip.js";
+import { MOST_FILES, MOST_MB, unzip } from "./unzip.js";
 
-const BATCH = 8; // pictures in one message
+const BATCH = 32; // pictures in one message, at most
+const PATIENCE_MS = 3000; // a message that got lost, or changed nothing, must not stop the next one
 const BURST_MS = 150; // between two pictures while a button is held
 const LONGEST_NAME = 40;
 const SHOWN = 12;
+const FAULTS = { no_zip: {}, locked: {}, large: { most_mb: MOST_MB }, too_many: { most: MOST_FILES } };
 const PICTURE = /\.(jpe?g|png|webp|gif|bmp|avif|heic|heif|tiff?)$/i;
 
 export function mount(host) {
@@ -23,7 +25,7 @@ export function mount(host) {
   const root = node("div", { class: "root" }, hint,
     node("div", { class: "bar" }, add, film, clear), video, note, cards);
   canvasOf(host).append(root);
-  const view = { host, say, video, told: null, busy: 0, root };
+  const view = { host, say, video, told: null, busy: 0, pending: [], sending: null, root };
   view.camera = camera(video, () => redraw());
 
   film.addEventListener("click", async () => {
@@ -60,20 +62,55 @@ export function mount(host) {
     note.textContent = view.busy ? say("reading", { count: number(view.busy) }) : told ? say(...told) : "";
     note.classList.toggle("wrong", !view.busy && Boolean(told));
     keyed(cards, classes, (_, i) => i, () => card(view, redraw), (element, one, i) => element.dl(one, i));
-  });
+  }, () => view.answered?.());
 }
 
 const classesOf = (host) => host.props.value?.classes ?? [];
 
 function act(view, what) {
-  if (what.do !== "add") view.told = null;
-  view.host.trigger("act", what);
+  view.told = null;
+  send(view, { what });
+}
+
+/* Send a picture to a class. name: tells the class when it is sent, for it may just be renamed. */
+function put(view, name, picture) {
+  send(view, { name, picture });
+}
+
+/* One message waits for the answer to the one before, for of two at once the later one may arrive
+   first; while one is on its way the pictures for the next one gather. */
+function send(view, message) {
+  view.pending.push(message);
+  view.sending ??= sendAll(view).finally(() => { view.sending = null; });
+}
+
+async function sendAll(view) {
+  while (view.pending.length) {
+    const what = view.pending[0].what ? view.pending.shift().what : gathered(view);
+    await new Promise((resolve) => {
+      view.answered = resolve;
+      setTimeout(resolve, PATIENCE_MS);
+      view.host.trigger("act", what);
+    });
+  }
+}
+
+/* The pictures that wait for the same class as the first one, before anything else happens. */
+function gathered(view) {
+  const name = view.pending[0].name();
+  const other = view.pending.findIndex((one) => one.what);
+  const first = other < 0 ? view.pending : view.pending.slice(0, other);
+  const batch = first.filter((one) => one.name() === name).slice(0, BATCH);
+  view.pending = view.pending.filter((one) => !batch.includes(one));
+  return { do: "add", name, pictures: batch.map((one) => one.picture) };
 }
 
 /* One class. element.dl(value, index) brings it up to date. */
 function card(view, redraw) {
   const { say } = view;
   let one = null;
+  let at = 0;
+  const named = () => classesOf(view.host)[at]?.name ?? one.name; // as Python last told it
   const name = node("input", { class: "name", maxlength: LONGEST_NAME });
   const count = node("span", { class: "count" });
   const strip = node("div", { class: "strip" });
@@ -97,15 +134,17 @@ function card(view, redraw) {
   input.addEventListener("change", async () => {
     const files = [...input.files].map((file) => ({ path: file.name, file }));
     input.value = ""; // the same files may be chosen again
-    await take(view, files, one.name, redraw);
+    await take(view, files, named, redraw);
   });
-  listenHold(view, hold, () => one.name);
-  listenDrop(view, element, () => one.name, redraw);
+  listenHold(view, hold, named);
+  listenDrop(view, element, named, redraw);
 
-  element.dl = (value) => {
+  element.dl = (value, index) => {
     one = value;
+    at = index;
     if (document.activeElement !== name) name.value = one.name;
-    name.setAttribute("aria-label", say("name"));
+    name.setAttribute("aria-label", say("label"));
+    name.title = one.name; // a long one is cut off
     count.textContent = say("count", { count: number(one.count) });
     choose.textContent = say("choose");
     hold.textContent = say("hold");
@@ -140,8 +179,7 @@ function listenHold(view, button, name) {
   let timer = null;
   const shoot = () => {
     if (!view.camera.on || !view.video.videoWidth) return;
-    const picture = squareOf(view.video, view.host.props.value?.side ?? 224);
-    act(view, { do: "add", name: name(), pictures: [picture] });
+    put(view, name, squareOf(view.video, view.host.props.value?.side ?? 224));
   };
   const stop = () => {
     clearInterval(timer);
@@ -176,70 +214,82 @@ function listenDrop(view, element, name, redraw) {
     event.stopPropagation();
     element.classList.remove("over");
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    const plain = [...event.dataTransfer.files].map((file) => ({ path: file.name, file }));
-    const files = entries.length ? (await Promise.all(entries.map((entry) => walk(entry)))).flat() : plain;
-    await take(view, files, name?.() ?? null, redraw);
+    const found = entries.length ? [] : [...event.dataTransfer.files].map((file) => ({ path: file.name, file }));
+    try {
+      for (const entry of entries) await walk(entry, found);
+      await take(view, found, name, redraw);
+    } catch (error) {
+      tell(view, error);
+      redraw();
+    }
   });
 }
 
-/* All files under a dropped entry: [{ path, file }]. */
-async function walk(entry, path = "") {
+/* Put all files under a dropped entry into `found`: { path, file }. */
+async function walk(entry, found, path = "") {
   const here = path ? `${path}/${entry.name}` : entry.name;
   if (entry.isFile) {
+    if (found.length >= MOST_FILES) throw new Error("too_many"); // somebody dropped a whole disk
     const file = await new Promise((resolve) => { entry.file(resolve, () => resolve(null)); });
-    return file ? [{ path: here, file }] : [];
+    if (file) found.push({ path: here, file });
+    return;
   }
   const reader = entry.createReader();
-  const found = [];
   for (;;) { // a folder is told in parts of a hundred
     const part = await new Promise((resolve) => { reader.readEntries(resolve, () => resolve([])); });
-    if (!part.length) return found;
-    for (const one of part) found.push(...await walk(one, here));
+    if (!part.length) return;
+    for (const one of part) await walk(one, found, here);
   }
 }
 
-/* Send pictures on: into the class that is named, or into one named as their folder is. */
+function tell(view, { message }) {
+  view.told = message in FAULTS ? [message, FAULTS[message]] : ["no_zip", {}];
+}
+
+const isPicture = (path) => PICTURE.test(path) && !path.split("/").some((part) => /^(\.|__MACOSX)/.test(part));
+
+/* Send pictures on: into the class that `name` tells, or, if null, one named as their folder is. */
 async function take(view, files, name, redraw) {
   view.told = null;
   const side = view.host.props.value?.side ?? 224;
-  const waiting = new Map(); // class -> pictures that were not sent yet
   let [skipped, homeless] = [0, 0];
-  const send = (to) => {
-    const pictures = waiting.get(to) ?? [];
-    if (pictures.length) act(view, { do: "add", name: to, pictures });
-    waiting.delete(to);
-  };
-  const put = async (path, file) => {
-    const to = name ?? path.split("/").at(-2)?.slice(0, LONGEST_NAME);
-    if (!to) {
+  const add = async (path, read) => {
+    const folder = path.split("/").at(-2)?.normalize("NFC").slice(0, LONGEST_NAME);
+    const to = name ?? (() => folder);
+    if (!to()) {
       homeless += 1;
       return;
     }
     try {
-      waiting.set(to, [...(waiting.get(to) ?? []), await squareOfFile(file, side)]);
-      if (waiting.get(to).length >= BATCH) send(to);
-    } catch {
+      put(view, to, await squareOfFile(await read(), side));
+    } catch (error) {
+      if (error.message === "large") throw error;
       skipped += 1;
     }
   };
-  const wanted = (path) => PICTURE.test(path) && !path.split("/").some((part) => /^(\.|__MACOSX)/.test(part));
-  view.busy = files.length;
-  redraw();
+  const left = (count) => {
+    view.busy = count;
+    redraw();
+  };
+  left(files.length);
   try {
     for (const { path, file } of files) {
       if (/\.zip$/i.test(path)) {
-        for (const inside of await unzip(file)) {
-          if (wanted(inside.name)) await put(inside.name, await inside.read());
+        const inside = await unzip(file, isPicture);
+        if (!inside.length) view.told = ["nothing", {}];
+        left(view.busy + inside.length);
+        for (const one of inside) {
+          await add(one.name, one.read);
+          left(view.busy - 1);
         }
-      } else if (wanted(path) || file.type.startsWith("image/")) await put(path, file);
+      } else if (isPicture(path) || file.type.startsWith("image/")) await add(path, async () => file);
       else skipped += 1;
-      view.busy -= 1;
-      redraw();
+      left(view.busy - 1);
     }
   } catch (error) {
-    view.told = [["no_zip", "locked", "large"].includes(error.message) ? error.message : "no_zip", {}];
+    tell(view, error);
   }
-  for (const to of [...waiting.keys()]) send(to);
+  await view.sending;
   view.busy = 0;
   if (homeless) view.told ??= ["homeless", { count: number(homeless) }];
   else if (skipped) view.told ??= ["skipped", { count: number(skipped) }];

@@ -33,8 +33,8 @@ class PictureClasses(Widget):
 class LiveCamera(Widget):
     """A camera whose pictures go to the server one after the other, each when the last is answered.
 
-    value = {"seq"}: which picture was answered. The event `frame` carries {"picture": base64 of a
-    JPEG, "seq"}.
+    value = {"seq", "told"}: which picture was answered; a key of what to say, or None.
+    The event `frame` carries {"picture": base64 of a JPEG, "seq"}.
     """
 
     script = "live_camera"

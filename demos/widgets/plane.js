@@ -6,6 +6,7 @@ import {
 import { arrow, drawn, ends } from "./plane_geometry.js";
 import { lineEditor } from "./plane_line.js";
 import { pointsEditor } from "./plane_points.js";
+import { questionsOf } from "./plane_questions.js";
 
 const LARGEST = 620;
 const MARGIN = 26;
@@ -38,6 +39,7 @@ export function mount(host) {
     host, say, picture, stage, tools, layers, side, field, gradient, box, readout, notice, film,
     geometry: null, decoded: {},
   };
+  view.questions = questionsOf(host, stage, () => receive(view, host.props.value));
   view.points = pointsEditor(view);
   view.line = lineEditor(view);
   canvasOf(host).append(tools, stage, readout, notice);
@@ -77,8 +79,14 @@ function decode(view, value) {
     field: value.field && unpack(value.field.values),
     swarm: value.swarm && { lines: unpack(value.swarm.lines), right: unpack(value.swarm.right) },
   };
-  view.points.receive(value);
-  view.line.receive();
+  receive(view, value);
+}
+
+function receive({ questions, points, line }, value) {
+  questions.receive(value);
+  if (questions.busy) return;
+  points.receive(value);
+  line.receive();
 }
 
 const latest = (steps, step) =>

@@ -25,6 +25,7 @@ class Plane(Widget):
 
     value = {
         "run": "a1b2", "view": [low, high], "points": [[x1, x2, label], …], "editable": true,
+        "edit": the number of the newest edit that is in this value; needed where "editable"
         "steps": [0, 1, …], "right": [2, 3, …],  one of each per frame (T)
         "samples": [-2, 0, 1, …],                the point an update looked at; below 0: none
         "lines": packed f4 (T, H, 3),            w1, w2, b of each line
@@ -37,9 +38,11 @@ class Plane(Widget):
         "ended": why the last training stopped: a key of the words ended.*, or "",
         "good", "starts": numbers for ended.starts
     }
-    event "points" {"points": rows}: the points were edited.
-    event "line" {"p": [x, y], "q": [x, y]}: the line was dragged; it now runs through p and q, with
-    its positive side on the left of the way from p to q.
+    event "points" {"points": rows, "edit": number}: the points were edited.
+    event "line" {"p": [x, y], "q": [x, y], "edit": number}: the line was dragged; it now runs
+    through p and q, with its positive side on the left of the way from p to q.
+    Until a value comes with that number, those that come are older, and the plane keeps its own
+    points and line; nor does it send anything else.
     """
 
     script = "plane"
@@ -104,6 +107,11 @@ def _read_point(row: object) -> Row:
         if numbers and abs(x) <= REACH and abs(y) <= REACH and label in (0, 1):  # NaN fails too
             return round(float(x), 2) + 0.0, round(float(y), 2) + 0.0, int(label)
     raise UserError("perceptron.errors.points", limit=MOST_POINTS)
+
+
+def read_edit(edit: object) -> int:
+    """The number by which the plane knows its edit again; 0 from a client that counts none."""
+    return edit if type(edit) is int and 0 < edit < 2**53 else 0
 
 
 def read_place(place: object) -> tuple[float, float]:

@@ -61,7 +61,7 @@ export function lineEditor(view) {
     clearTimeout(timer);
     timer = null;
     sentAt = performance.now();
-    if (draft) host.trigger("line", { p: draft.p, q: draft.q });
+    if (draft) view.questions.ask("line", { p: draft.p, q: draft.q });
   }
 
   function release() {

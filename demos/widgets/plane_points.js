@@ -4,7 +4,6 @@ import { keyed, node, number, svg } from "./common.js";
 
 const MOST = 100;
 const REACH = 2;
-const PATIENCE_MS = 1200;
 const MOVED_PX = 4; // less is a click
 const KEY_STEP = 0.1;
 const round = (v) => Math.max(-REACH, Math.min(REACH, Math.round(v * 100) / 100));
@@ -18,7 +17,6 @@ export function pointsEditor(view) {
   let hovered = null; // id
   let held = null;
   let label = 1; // of the next point
-  let sentAt = -1e9; // when an edit was last sent to Python
 
   const button = (name, act) => node("button", { type: "button", class: name, onclick: act });
   const kinds = [1, 0].map((kind) => button("kind", () => {
@@ -42,8 +40,7 @@ export function pointsEditor(view) {
   }
 
   function tell() {
-    sentAt = performance.now();
-    host.trigger("points", { points: rows() });
+    view.questions.ask("points", { points: rows() });
     view.redraw();
   }
 
@@ -193,15 +190,10 @@ export function pointsEditor(view) {
     return output === undefined ? say("point", spot) : say("answer", { ...spot, output: number(output, 3) });
   }
 
-  /* New points from Python. While an edit is on its way there, what comes back may be older. */
+  /* New points from Python. */
   function receive(value) {
     const told = JSON.stringify(value.points);
     if (told === JSON.stringify(rows()) || held) return;
-    const early = sentAt + PATIENCE_MS - performance.now();
-    if (early > 0) {
-      setTimeout(() => receive(host.props.value), early); // by then it is no echo
-      return;
-    }
     const known = new Map(points.map((point) => [JSON.stringify(point.slice(0, 3)), point[3]]));
     points = value.points.map((row) => [...row, known.get(JSON.stringify(row)) ?? (nextId += 1)]);
     if (!find(chosen)) chosen = null;

@@ -1,6 +1,7 @@
 /* One picture under several explanations, side by side. See reasons.py. */
 
 import { canvasOf, keyed, node, number, percent, start, svg, unpack, words } from "./common.js";
+import { phrase } from "./doubt.js";
 import { holder, paintOver } from "./overlay.js";
 import { spoken } from "./photos.js";
 
@@ -15,8 +16,9 @@ export function mount(host) {
   const legend = node("span", { class: "scale" }, node("i", { class: "for" }), node("span"), node("i", { class: "against" }), node("span"));
   const tools = node("div", { class: "tools" }, node("label", {}, named, strength), legend);
   const cards = node("div", { class: "cards" });
+  const remark = node("p", { class: "remark" });
   const hint = node("div", { class: "hint" });
-  canvasOf(host).append(tools, cards, hint);
+  canvasOf(host).append(tools, cards, remark, hint);
   const view = { host, say, photo: null, src: "", layer: null, strength };
   const photograph = holder();
 
@@ -24,7 +26,8 @@ export function mount(host) {
     const value = host.props.value || {};
     const shown = value.cards ?? [];
     tools.hidden = cards.hidden = !shown.length;
-    hint.textContent = shown.length ? "" : say(host.props.empty ?? "empty");
+    hint.textContent = shown.length ? "" : say(value.hint ?? host.props.empty ?? "empty");
+    remark.replaceChildren(...(value.remark ? phrase(say, value.remark, value.values) : []));
     if (!shown.length) return;
     named.textContent = say("strength");
     legend.children[1].textContent = say("for");
@@ -45,51 +48,65 @@ function makeCard(view, redraw) {
   const plot = svg("svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "img" });
   const areas = node("p", { class: "areas" });
   const title = node("b");
-  const note = node("p", { class: "note" });
-  const parts = { canvas, wait, range, place, scrubber, plot, areas, title, note };
+  const told = node("span");
+  const measure = node("button", { type: "button" });
+  const note = node("div", { class: "note" }, told, measure);
+  const parts = { canvas, wait, range, place, scrubber, plot, areas, title, note, told, measure };
   range.addEventListener("input", () => {
     view.layer = parts.card.layers[Number(range.value)].name;
     redraw();
   });
   range.addEventListener("change", () => view.host.trigger("layer", { name: view.layer }));
+  measure.addEventListener("click", () => {
+    measure.disabled = true; // until the answer begins to come
+    view.host.trigger("measure", { name: view.layer });
+  });
   const element = node("article", {}, title, node("div", { class: "picture" }, canvas, wait), scrubber, note, plot, areas);
   return Object.assign(element, { dl: parts });
 }
 
 function draw(view, element, card) {
   const { say } = view;
-  const { canvas, wait, title, note } = element.dl;
+  const { canvas, wait, title, note, told, measure } = element.dl;
+  if (element.dl.card !== card) measure.disabled = false;
   element.dl.card = card;
   title.textContent = say(card.name, spoken(card.values));
-  const heat = scrubbed(view, element.dl, card);
+  const layer = scrubbed(view, element.dl, card);
+  const heat = layer ? layer.heat : card.heat;
+  // Curves are of the layer that was asked; those of another one are not known.
+  const elsewhere = Boolean(card.curves && layer && layer.name !== card.layer);
   wait.textContent = heat ? "" : say("waiting");
   paintOver(canvas, view.photo, heat && unpack(heat), Number(view.strength.value) / 100);
   canvas.setAttribute("aria-label", say("picture", { name: title.textContent }));
-  note.textContent = card.note ? say(card.note, spoken(card.values)) : "";
-  note.hidden = !card.note;
-  drawPlot(view, element.dl, card);
+  note.hidden = !card.note && !elsewhere;
+  measure.hidden = !elsewhere;
+  if (elsewhere) {
+    const places = { asked: say(card.layer), here: say(layer.name) };
+    told.textContent = say("elsewhere", places);
+    measure.textContent = say("measure", places);
+  } else told.textContent = card.note ? say(card.note, spoken(card.values)) : "";
+  drawPlot(view, element.dl, card, elsewhere ? null : card.curves);
 }
 
-/* The heat to show: a card with layers has one for each. */
+/* The layer to show; null for a card that has none. */
 function scrubbed(view, { range, place, scrubber }, card) {
   const layers = card.layers ?? [];
   scrubber.hidden = !layers.length;
-  if (!layers.length) return card.heat;
+  if (!layers.length) return null;
   const wanted = layers.findIndex((layer) => layer.name === (view.layer ?? card.layer));
   const at = wanted < 0 ? layers.length - 1 : wanted;
   range.max = layers.length - 1;
   range.value = at;
   const { name, size } = layers[at];
-  place.textContent = view.say("layer", { name, size, n: at + 1, count: layers.length });
+  place.textContent = view.say("layer", { name: view.say(name), size, n: at + 1, count: layers.length });
   range.setAttribute("aria-label", view.say("layers"));
   range.setAttribute("aria-valuetext", place.textContent);
-  return layers[at].heat;
+  return layers[at];
 }
 
 /* Probability over the share of the picture that was put in (or taken away), strongest first. */
-function drawPlot(view, { plot, areas }, card) {
+function drawPlot(view, { plot, areas }, card, curves) {
   const { say } = view;
-  const curves = card.curves;
   plot.toggleAttribute("hidden", !curves);
   areas.hidden = !curves;
   if (!curves) return;

@@ -18,12 +18,14 @@ class Reasons(Widget):
          "layers": [{"name", "heat"}, …], "layer": the one shown at first}, …]}
     A heat is ±127 where it is strong; it is stretched smoothly over the picture. A card without
     "heat" waits for its own and says so. With "layers" it has a scrubber from the first to the
-    last; the event `layer` carries {"name"} when it comes to rest. "note" is a key whose words,
-    filled with "values", stand under the picture.
+    last; the event `layer` carries {"name"} when it comes to rest. Its curves are those of "layer":
+    at another one they are hidden, and a button sends the event `measure` with its {"name"}.
+    "note" is a key whose words, filled with "values", stand under the picture; so does "remark" in
+    the value itself, for all cards. Without cards the value's "hint" says why there are none.
     """
 
     script = "reasons"
-    signals = ("layer",)
+    signals = ("layer", "measure")
 
 
 def heat(values: ArrayLike) -> dict[str, Any]:

@@ -116,7 +116,7 @@ function drawAll(view) {
     told.textContent = "";
     return;
   }
-  const name = value.classes[labels[row]] ?? labels[row];
+  const name = nameOf(view, value.classes[labels[row]] ?? labels[row]);
   const text = rows ? say("row", { n: number(rows[row]), class: name }) : say("point", { class: name });
   told.textContent = held?.[row] ? `${text} (${say("held")})` : text;
 }
@@ -147,6 +147,8 @@ function drawPlane(view, { canvas, places }) {
   context.stroke();
 }
 
+const nameOf = ({ host, say }, name) => (host.props.named ? say(String(name)) : name);
+
 function drawLegend(view) {
   const { legend, value, palette, out, say } = view;
   const kinds = classColours(palette, value.classes.length);
@@ -154,7 +156,8 @@ function drawLegend(view) {
   keyed(legend, value.classes, (name, i) => `${i} ${name}`, (name, i) => node("button", { type: "button", onclick: () => {
     out.has(i) ? out.delete(i) : out.add(i);
     view.redraw();
-  } }, node("canvas"), node("span", {}, name)), (button, _, i) => {
+  } }, node("canvas"), node("span")), (button, name, i) => {
+    button.lastChild.textContent = nameOf(view, name);
     sample(button.firstChild, { label: i, radius: 4.4, colour: kinds[i], surface: palette.surface });
     button.setAttribute("aria-pressed", String(!out.has(i)));
   });

@@ -19,7 +19,8 @@ class Scatter(Widget):
     }
     `scatter` and `scatter_frame` make it. Titles are word keys or plain text; without them the
     first plane is called the inputs and each further one by its layer. "rows" are the row numbers
-    to name, "held" tells held-out rows, which are drawn hollow.
+    to name, "held" tells held-out rows, which are drawn hollow. Scatter(named=True) looks the
+    classes up in `texts`, too.
     """
 
     script = "scatter"

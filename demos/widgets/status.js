@@ -12,7 +12,10 @@ export function mount(host) {
   const detail = node("span", { class: "detail" });
   const metrics = node("span", { class: "metrics" });
   const fill = node("i");
-  const bar = node("div", { class: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
+  const bar = node("div", {
+    class: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100,
+    "aria-label": say("progress"), // named from the first moment, before anything is drawn
+  }, fill);
   const root = canvasOf(host);
   root.append(node("div", { class: "line" }, dot, state, detail, metrics), bar);
 

@@ -52,7 +52,9 @@ function svg(shown, element) {
   const text = (x, y, more, words) => `<text x="${x}" y="${y}" ${more}>${escaped(words)}</text>`;
   const cells = Array.from(plan.data, (v, i) => {
     const [r, c] = [Math.floor(i / plan.columns.length), i % plan.columns.length];
-    return `<rect x="${left + c * cell}" y="${top + r * cell}" width="${cell}" height="${cell}" fill="${rgb(shade(plan, v))}"><title>${v}</title></rect>`;
+    const [x, y] = [left + c * cell, top + r * cell];
+    const cross = plan.hidden?.(i) ? `<path d="M${x + 1} ${y + cell - 1}L${x + cell - 1} ${y + 1}" stroke="${theme.muted}"/>` : "";
+    return `<rect x="${x}" y="${y}" width="${cell}" height="${cell}" fill="${rgb(shade(plan, v))}"><title>${v}</title></rect>${cross}`;
   });
   const rows = plan.rows.map((name, r) => text(left - 5, top + (r + 0.65) * cell, 'text-anchor="end"', name));
   const columns = plan.columns.map((name, c) => {

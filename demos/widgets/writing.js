@@ -101,6 +101,17 @@ function makeToken(view, index) {
 }
 
 const visible = (text) => text.replaceAll("\n", "↵").replaceAll("\t", "⇥");
+const BYTES = /‹[0-9A-F]{2}( [0-9A-F]{2})*›/; // in a name: they make no whole character
+const named = (text) => visible(text.trim() || /[\n\t]/.test(text) ? text : text.replaceAll(" ", "␣"));
+const nameOf = (token) => named(token.b ?? token.t);
+
+/* What stands in the text: ▫ for a token that a character begins in, which the next ones end. Bytes
+   that no other completes are told as what they are, where they came. */
+function written(token) {
+  if (token.b === undefined) return visible(token.t);
+  if (!BYTES.test(token.b)) return visible(token.t.replaceAll("�", ""));
+  return token.t.includes("�") ? nameOf(token) : visible(token.t) + (token.t.trim() ? "" : "▫");
+}
 
 function drawToken(view, element, token, index) {
   const { say, host } = view;
@@ -119,15 +130,16 @@ function drawToken(view, element, token, index) {
   part.style.setProperty("--strength", `${Math.round(Math.min(1, token.s / MOST_SURPRISE) * 60)}%`);
   part.classList.toggle("forced", token.f);
   part.classList.toggle("piece", token.t === "");
-  part.textContent = token.t === "" ? "▫" : visible(token.t);
+  part.classList.toggle("unknown", Boolean(token.u));
+  part.textContent = written(token);
   if (token.n > 1) part.append(node("sup", {}, String(token.n)));
   element.querySelector("br")?.remove();
   if (token.t.includes("\n")) element.append(node("br"));
 }
 
 function reading(token, say) {
-  const text = token.t === "" ? say("part") : `“${visible(token.t)}”`;
-  const parts = [text, say("chance", { p: percent(token.p[0], 1) }), say("nats", { s: number(token.s, 2) })];
+  const name = nameOf(token);
+  const parts = [`“${name}”`, ...(BYTES.test(name) ? [say("part")] : []), say("chance", { p: percent(token.p[0], 1) }), say("nats", { s: number(token.s, 2) })];
   if (token.f) parts.push(say("forced"));
   return parts.join(" · ");
 }
@@ -139,6 +151,8 @@ function drawLines(view, branch, tokens) {
     const count = tokens.reduce((sum, token) => sum + (token.n ?? 1), 0);
     if (branch.state !== "cut") parts.push(say(branch.state));
     parts.push(say("count", { n: number(count) }));
+    const unknown = tokens.filter((token) => token.u).length;
+    if (unknown) parts.push(say("unknown", { n: number(unknown) }));
     if (branch.pace) parts.push(say("pace", { n: number(branch.pace, 0) }));
     for (const [name, value] of Object.entries(branch.measures ?? {})) {
       parts.push(`${say(`measures.${name}`)} ${name === "repetition" ? percent(value, 1) : number(value, 2)}`);
@@ -185,7 +199,7 @@ function drawPanel(view) {
   const head = node("tr", {}, node("th", { scope: "col" }, say("token")),
     ...token.stages.map((stage) => node("th", { scope: "col" }, say(`stages.${stage}`))));
   const listed = token.a.some(([id]) => id === token.i);
-  const rows = listed ? token.a : [...token.a, [token.i, token.t, ...token.p]];
+  const rows = listed ? token.a : [...token.a, [token.i, token.b ?? token.t, ...token.p]];
   panel.replaceChildren(
     node("h4", {}, say("place", { n: index + 1 })),
     node("p", { class: "quiet" }, `${reading(token, say)} · ${say("entropy", { e: number(token.e, 2) })}`),
@@ -195,13 +209,14 @@ function drawPanel(view) {
 
 function alternative(view, index, token, [id, text, ...chances]) {
   const { say, host } = view;
-  const name = text === "" || text === "�" ? say("part") : visible(text);
+  const name = named(text);
   const taken = id === token.i;
+  const part = BYTES.test(name) ? say("part") : "";
   const label = host.props.branches && !taken
-    ? node("button", { type: "button", "aria-label": say("force", { text: name }), onclick: () => force(view, index, id) }, node("bdi", {}, name))
+    ? node("button", { type: "button", "aria-label": say("force", { text: part ? `${name} (${part})` : name }), onclick: () => force(view, index, id) }, node("bdi", {}, name))
     : node("bdi", {}, name);
   return node("tr", { class: taken ? "taken" : "" },
-    node("th", { scope: "row" }, label),
+    node("th", { scope: "row" }, label, part ? node("small", {}, part) : ""),
     ...chances.map((p) => node("td", { class: p === 0 ? "out" : "" },
       node("i", { style: `width:${(100 * p).toFixed(1)}%` }), node("span", {}, p === 0 ? "–" : percent(p, p < 0.1 ? 2 : 1)))));
 }
@@ -232,7 +247,7 @@ function drawTree(view) {
   })), (item, [name, depth]) => {
     const branch = view.branches.get(name);
     const before = view.branches.get(branch.parent)?.tokens[branch.shared];
-    const text = (token) => (token ? visible(token.t) || "▫" : "…");
+    const text = (token) => (token ? nameOf(token) : "…");
     item.style.paddingInlineStart = `${Math.min(depth, 8) * 14}px`;
     const button = item.firstChild;
     button.setAttribute("aria-current", String(name === view.at));

@@ -15,13 +15,16 @@ class Writing(Widget):
     value = {"run": id of the tree, "branch": 2, "parent": 0 or -1, "shared": tokens as in the
              parent, "prompt": "…", "stages": ["model", "top_p"], "parts": [part, …], "state":
              "writing", "done", "stopped" or "cut" (a given text, cut),
-             "pace": tokens a second or null,
+             "pace": tokens a second or null, "text": in the end, all that was written, for those
+             who read the value without a page,
              "measures": {name: number}, "verses": {name: count} or null, "title": key or ""}
     A part is {"at": number of its first token, "tokens": [token, …] as JSON}, see `part`: only the
     newest parts, as in `demos.widgets.recording`; the page joins them, and keeps every branch of a
-    tree. A token is {"t": text, "s": nats, "e": nats, "p": [probability after each stage], "f":
-    forced, "a": [[id, text, probability after each stage, …], …], "n": how many tokens it stands
-    for}. With plain=True the text is only shown, and "t", "s" and "f" are enough.
+    tree. A token is {"t": text, "b": its name where that is another, "s": nats, "e": nats, "p":
+    [probability after each stage], "f": forced, "a": [[id, name, probability after each stage, …],
+    …], "n": how many tokens it stands for, "u": the model does not know it}.
+    With plain=True the text is only shown, and "t", "b", "s" and "f" are enough. A name has bytes
+    that make no character as "‹C3›".
 
     With branches=True an alternative is a button: the event `force` carries {"run", "branch", "at",
     "id"}, which any client may forge. Walking back to an older branch happens in the page alone.

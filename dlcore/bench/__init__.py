@@ -32,7 +32,12 @@ def rows() -> dict[str, tuple[Measure, str]]:
         ),
         "gpt": (
             _own("gpt", 5, other="verses"),
-            "a cache against none; SmolLM2 against transformers; --verses: 500 couplets of ours",
+            "a cache against none; a branch of a long text; SmolLM2 against transformers; "
+            "--verses: 500 couplets of ours, from no opening and from 50",
+        ),
+        "gpt_training": (
+            _own("gpt_training", 3),
+            "two-digit sums to 99 %, and how soon a megabyte of text begins and stops being learnt",
         ),
         "lstm": (
             _own("lstm", 5),
@@ -56,6 +61,7 @@ def rows() -> dict[str, tuple[Measure, str]]:
         ),
         "startup": (_app("startup"), "app start to first answer, against an empty Gradio app"),
         "page": (_app("page"), "a training with its page open, against the same without a page"),
+        "first": (_app("first"), "from the press of Go on writing to SmolLM2's first token"),
         "pen": (_app("pen"), "pen to prediction on the server while a training runs"),
         "stream": (_app("stream"), "pictures painted a second, and what two minutes send"),
     }

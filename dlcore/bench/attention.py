@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from dlcore.attention import AttentionOnly, Config, MultiHeadAttention, build, job, train
 from dlcore.attention_heads import to_torch
 from dlcore.bench.race import Race
+from dlcore.jobs import stream
 
 GOAL, GOAL_SECONDS, GOAL_ACCURACY = 0.8, 30.0, 0.99
 STEPS = 60
@@ -53,10 +54,11 @@ def measure(repeat: int) -> None:
     race.report(
         "dlcore", plain="nn.MultiheadAttention", ours="MultiHeadAttention", goal=GOAL
     )  # fmt: skip
+    completed(replace(Config(), steps=STEPS))  # starts the worker, which a page finds ready
     done = [completed(replace(Config(), seed=seed)) for seed in range(repeat)]
     seconds, accuracy = zip(*done, strict=True)
     print(f"{'training':<13} {median(seconds):7.1f} s   ", end="")
-    print(f"(processor's own, {repeat} seeds; goal: at most {GOAL_SECONDS:g})")
+    print(f"(by the clock, in a worker as the page has it; goal: at most {GOAL_SECONDS:g})")
     print(f"{'held out':<13} {min(accuracy):7.1%}     (the worst; goal: {GOAL_ACCURACY:.0%})")
 
 
@@ -70,6 +72,6 @@ def steps_of(model: AttentionOnly, config: Config) -> float:
 
 def completed(config: Config) -> tuple[float, float]:
     """Seconds of a whole training, and the held-out accuracy that it ends with."""
-    begun = time.process_time()
-    *_, last = job(config)
-    return time.process_time() - begun, last.metrics["held_out_accuracy"]
+    begun = time.monotonic()
+    *_, last = stream(job, config)
+    return time.monotonic() - begun, last.metrics["held_out_accuracy"]

@@ -35,6 +35,16 @@ ONE = [(0.5, 0.2), (0.5, 0.8)]
 COUNT_FRAMES = """const ask = window.requestAnimationFrame;
 window.frames_asked = 0;
 window.requestAnimationFrame = (f) => { window.frames_asked += 1; return ask(f); };"""
+LATE_ANSWERS = """const ask = window.fetch;
+window.fetch = async (asked, options) => {
+  const answer = await ask(asked, options);
+  if (!String(asked.url ?? asked).includes("/queue/data")) return answer;
+  const late = async (chunk, out) => {
+    await new Promise((go_on) => setTimeout(go_on, 400));
+    out.enqueue(chunk);
+  };
+  return new Response(answer.body.pipeThrough(new TransformStream({ transform: late })), answer);
+};"""
 FORGET_LANGUAGE = """() => {
   const address = new URL(location.href);
   address.searchParams.delete("lang");
@@ -178,3 +188,13 @@ def test_a_run_can_be_taken_away_and_repeated(trained: Page, tmp_path: Path) -> 
     shown = last_values(files["csv"])
     assert printed == shown, "the script's numbers differ from the page's"
     assert abs(score.accuracy - float(shown["test_accuracy"])) < 2e-4  # one thread count or two
+
+
+def test_what_is_asked_while_the_stream_of_answers_closes_is_answered(visit: Visit) -> None:
+    page = visit("?tab=perceptron", script=LATE_ANSWERS)
+    rows = page.locator("#perceptron-ledger tbody tr")
+    for before, asked, left in (("reset", "step", 2), ("step", "reset", 1)):
+        page.click(f"#perceptron-{before}")
+        page.wait_for_timeout(150)  # the server has answered and closed; the page does not know yet
+        page.click(f"#perceptron-{asked}")
+        expect(rows).to_have_count(left)

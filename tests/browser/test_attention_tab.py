@@ -3,19 +3,20 @@
 All tests share one page.
 """
 
+import json
 import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Position, expect
+from playwright.sync_api import Browser, Locator, Page, Position, Route, expect
 
-from demos import TABS
 from demos.kit.language import say
 from dlcore import pretrained
 from tests.browser.conftest import PHONE, shared_page
 from tests.browser.steps import (
     TRAINING_MS,
     choose,
+    eventually,
     open_fold,
     open_tab,
     section,
@@ -26,8 +27,6 @@ from tests.browser.steps import (
     wait_ready,
 )
 from tests.serving import Server
-
-pytestmark = pytest.mark.skipif("attention" not in TABS, reason="the tab is not open yet")
 
 POEM = "Trăm năm trong cõi người ta"
 
@@ -91,6 +90,16 @@ def test_a_key_is_dragged_and_a_mask_clicked(shared: Page) -> None:
     slider.fill("2.5")
     expect(told(shared).locator(".where")).to_contain_text("2.5")
     expect(told(shared).locator(".rule")).to_contain_text("by hand")
+    number = card(shared, "keys").locator("canvas")
+    number.hover(position=last_cell(shared, "keys"))
+    shared.mouse.down()  # the number itself is pulled up
+    corner, at = number.bounding_box(), last_cell(shared, "keys")
+    assert corner is not None
+    shared.mouse.move(corner["x"] + at["x"], corner["y"] + at["y"] - 30, steps=4)
+    shared.mouse.up()
+    where = told(shared).locator(".where")
+    eventually(shared, lambda: numbers(where.inner_text())[-1] > 3.5)
+    eventually(shared, lambda: float(slider.input_value()) == numbers(where.inner_text())[-1])
     card(shared, "mask").locator("canvas").click(position=last_cell(shared, "mask"))
     shared.wait_for_function("location.search.includes('hand_mask=custom')")
     card(shared, "weights").locator("canvas").click(position=last_cell(shared, "weights"))
@@ -104,7 +113,9 @@ def test_a_matrix_is_taken_away_in_three_kinds(shared: Page) -> None:
     for kind, begin in begins.items():
         with shared.expect_download() as download:
             shared.locator(f"#attention-matrices .dl-takeaway .{kind}").click()
-        assert download.value.path().read_bytes().startswith(begin)
+        content = download.value.path().read_bytes()
+        assert content.startswith(begin)
+        assert kind != "svg" or b"<path" in content  # the cell that is masked is struck out
         assert download.value.suggested_filename == f"attention-weights.{kind}"
 
 
@@ -209,6 +220,39 @@ def test_another_model_reads_or_is_offered(shared: Page) -> None:
     )
     expect(shared.locator("#attention-others")).to_be_hidden()
     expect(shared.locator("#attention-fetch .dl-arrival")).to_be_hidden()
+    wait_idle(shared)  # two changes in a row leave no questions that call each other for ever
+    asked: list[str] = []
+    shared.on("request", lambda request: asked.append(request.url))
+    shared.wait_for_timeout(1000)
+    assert not asked
+
+
+def test_a_suggested_text_does_not_replace_what_is_typed_meanwhile(shared: Page) -> None:
+    section(shared, "attention", "read")
+    box = shared.locator("#attention-poem textarea")
+    box.fill("")
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        """The question which text suits MiniLM: what stands in the box, and the model."""
+        data = json.loads(route.request.post_data or "{}").get("data") or []
+        if data[1:] == ["minilm"]:
+            late.append(route)
+        else:
+            route.continue_()
+
+    shared.route("**/queue/join*", hold)
+    choose(shared.get_by_role("radio", name="MiniLM"))
+    eventually(shared, lambda: len(late) == 1)
+    box.fill("my own words")
+    late[0].continue_()
+    shared.unroute("**/queue/join*")
+    expect(shared.locator("#attention-others")).to_be_visible()  # the answer has come
+    wait_idle(shared)
+    expect(box).to_have_value("my own words")
+    choose(shared.get_by_role("radio", name="Kiều"))
+    expect(shared.locator("#attention-others")).to_be_hidden()
+    expect(box).to_have_value("my own words")
 
 
 def test_too_long_a_text_gets_a_message_and_html_is_only_text(shared: Page) -> None:

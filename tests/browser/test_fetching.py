@@ -80,6 +80,7 @@ def test_a_model_is_fetched_stopped_and_gone_on_with(shop: Shop) -> None:
     expect(shop.offer.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "40")
     expect(shop.offer.locator(".mend")).to_be_hidden()
     shop.button("Stop fetching").click()
+    expect(shop.offer).to_contain_text("What had arrived is kept")
     shop.button("Go on fetching Sample").click()
     expect(shop.offer).to_be_hidden()
     expect(shop.page.locator("#said textarea")).to_have_value("sample is here")
@@ -92,6 +93,7 @@ def test_a_fault_says_what_mends_it_in_the_readers_language(shop: Shop) -> None:
     alert = shop.offer.get_by_role("alert")
     expect(alert).to_contain_text("does not have this model")
     expect(shop.page.locator("#said textarea")).to_have_value("sample is not here")
+    expect(shop.offer.locator(".kept")).to_be_hidden()
     switch = (
         "lang => { document.documentElement.lang = lang; dispatchEvent(new Event('dl-language')) }"
     )

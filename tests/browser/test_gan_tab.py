@@ -114,7 +114,9 @@ def test_steps_by_hand_are_told_part_by_part(shared: Page) -> None:
     expect(lines).to_have_count(8)  # one after the other, to the end
     pick(shared, "hand-start", "yours")
     shared.locator("#gan-hand-g").click()
-    expect(lines.first).to_contain_text("64 noises", timeout=TRAINING_MS)
+    expect(lines).to_have_count(7, timeout=TRAINING_MS)  # one player's; those of both were 8
+    expect(lines.first).to_contain_text("64 noises")
+    shared.locator("#gan-hand-both").click()
     shared.locator("#gan-hand-anew").click()
     expect(lines).to_have_count(0)
 
@@ -202,13 +204,12 @@ def test_the_language_switch_keeps_everything(shared: Page) -> None:
 
 def test_a_failure_is_set_up_and_watched(shared: Page) -> None:
     section(shared, "gan", "break")
-    shared.locator("#gan-break-rate").click()
+    start_run(shared, "gan", "#gan-break-rate")
     expect(shared.locator("#gan-section-train-button")).to_have_attribute("aria-selected", "true")
-    wait_running(shared, "gan")
     expect(shared.locator("#gan-lr_g input")).to_have_value(str(gan.BREAK["rate"].lr_g))
-    shared.wait_for_function(
-        "document.querySelectorAll('#gan-film .column').length > 2", timeout=TRAINING_MS
-    )
+    wait_ended(shared, "gan")
+    shared.wait_for_function("document.querySelectorAll('#gan-film .column').length > 2")
+    start_run(shared, "gan")
     press_stop(shared.locator("#gan-stop"))
     wait_ended(shared, "gan")
 

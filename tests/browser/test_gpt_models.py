@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import demos
 from dlcore import pretrained
-from dlcore.gpt_writing import Decoding, generate
+from dlcore.gpt_writing import Decoding, Token, generate
 from dlcore.llama import chatting, load
 from tests.browser.conftest import shared_page
 from tests.browser.steps import choose, switch_language, wait_idle, wait_ready
@@ -57,6 +57,17 @@ def said(page: Page, text: str) -> str:
     return "".join(page.locator("#gpt-writing .token").all_inner_texts())
 
 
+def shown_as(token: Token) -> str:
+    """What stands in the text for a token: bytes by name, where they make no character."""
+    if "‹" in token.name and "\ufffd" in token.text:
+        shown = token.name
+    elif "‹" in token.name and not token.text.strip():
+        shown = f"{token.text}▫"
+    else:
+        shown = token.text.replace("\ufffd", "")
+    return shown.replace("\n", "↵").replace("\t", "⇥")
+
+
 def test_what_is_not_here_is_offered(shared: Page) -> None:
     offer = shared.locator("#gpt-fetch .dl-arrival")
     choose(shared.locator("#gpt-which input[value=smollm2]"))
@@ -70,6 +81,21 @@ def test_what_is_not_here_is_offered(shared: Page) -> None:
     expect(shared.locator("#gpt-talk")).to_be_hidden()
 
 
+def test_the_address_names_the_model_and_the_switch(shared: Page) -> None:
+    choose(shared.locator("#gpt-which input[value=smollm2]"))
+    shared.locator("#gpt-talk input").uncheck()
+    wait_idle(shared)
+    assert "which=smollm2" in shared.url and "talk=false" in shared.url
+    shared.reload()
+    wait_ready(shared)
+    expect(shared.locator("#gpt-which input[value=smollm2]")).to_be_checked()
+    expect(shared.locator("#gpt-talk input")).not_to_be_checked()
+    offer = shared.locator("#gpt-fetch .dl-arrival")
+    expect(offer.get_by_role("button", name="SmolLM2")).to_be_visible()
+    shared.locator("#gpt-talk input").check()
+    choose(shared.locator("#gpt-which input[value=bundled]"))
+
+
 def test_a_conversation(shared: Page, folder: Path) -> None:
     save_small_smollm2(folder / "smollm2.safetensors")
     choose(shared.locator("#gpt-which input[value=smollm2]"))
@@ -78,12 +104,12 @@ def test_a_conversation(shared: Page, folder: Path) -> None:
     shown = said(shared, "Xin chào")
     writer = load(folder / "smollm2.safetensors")
     tokens = list(generate(chatting(writer), "Xin chào", DECODING))
-    assert shown == "".join(token.text or "▫" for token in tokens).replace("\n", "↵")
+    assert shown == "".join(map(shown_as, tokens))
     expect(shared.locator("#gpt-prompt textarea")).to_have_value("")
     answer = writer.tokenizer.decode([t.id for t in tokens if t.id not in writer.stops]).strip()
     shown = said(shared, "Vì sao?")
     again = generate(chatting(writer, [("Xin chào", answer)]), "Vì sao?", DECODING)
-    assert shown == "".join(token.text or "▫" for token in again).replace("\n", "↵")
+    assert shown == "".join(map(shown_as, again))
     switch_language(shared, "vi")
     expect(shared.locator("#gpt-forget")).to_have_text("Cuộc trò chuyện mới")
     shared.locator("#gpt-forget").click()
@@ -92,6 +118,25 @@ def test_a_conversation(shared: Page, folder: Path) -> None:
     said(shared, "Xin chào")
     opening = shared.locator("#gpt-writing .opening").inner_text()
     assert opening.count("❯") == 1
+
+
+def test_bytes_of_a_character_are_told_as_what_they_are(shared: Page, folder: Path) -> None:
+    tokenizer = load(folder / "smollm2.safetensors").tokenizer
+    said(shared, "Xin chào lần nữa")
+    panel = shared.locator("#gpt-writing .panel")
+    part = panel.locator("tbody tr", has_text="‹")
+    for token in shared.locator("#gpt-writing .token").all():
+        token.click()
+        if part.count():
+            break
+    name = part.first.locator("bdi").inner_text()
+    assert name in {tokenizer.name(i).replace("\n", "↵") for i in range(len(tokenizer))}
+    expect(part.first).to_contain_text("part of a character")
+    switch_language(shared, "vi")
+    expect(part.first).to_contain_text("một phần của ký tự")
+    switch_language(shared, "en")
+    for place in (".tokens", ".side"):
+        assert "\ufffd" not in shared.locator(f"#gpt-writing {place}").inner_text()
 
 
 def test_it_counts_in_the_table_of_costs(shared: Page) -> None:

@@ -5,6 +5,7 @@ The tests share one page, and each begins with a text of its own.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -14,6 +15,8 @@ from dlcore import gpt, gpt_writing
 from tests.browser.conftest import shared_page
 from tests.browser.steps import (
     TRAINING_MS,
+    choose,
+    open_fold,
     open_tab,
     press_stop,
     section,
@@ -157,6 +160,28 @@ def test_the_cache_is_measured_live(shared: Page) -> None:
     expect(shared.locator("#gpt-race")).to_be_enabled(timeout=TRAINING_MS)
 
 
+def test_a_text_that_is_pasted_or_uploaded_is_what_to_learn_from(
+    shared: Page, tmp_path: Path
+) -> None:
+    section(shared, "gpt", "train")
+    open_fold(shared.locator("#gpt-own-text button.label-wrap"))
+    box, corpus = shared.locator("#gpt-text textarea"), shared.locator("#gpt-corpus input")
+    choice = {name: corpus.and_(shared.locator(f"[value={name}]")) for name in ("en", "own")}
+    box.fill("Một văn bản của tôi. " * 20)
+    expect(choice["own"]).to_be_checked()
+    choose(choice["en"])  # a later choice stands
+    wait_idle(shared)
+    expect(choice["en"]).to_be_checked()
+    box.fill("")  # nothing is no text to learn from
+    wait_idle(shared)
+    expect(choice["en"]).to_be_checked()
+    source = tmp_path / "program.rs"
+    source.write_text("fn main() {}\n", encoding="utf-8")
+    shared.locator("#gpt-own-text input[type=file]").set_input_files(source)
+    expect(box).to_have_value("fn main() {}\n")
+    expect(choice["own"]).to_be_checked()
+
+
 def test_a_gpt_is_trained_and_then_writes(shared: Page) -> None:
     section(shared, "gpt", "train")
     start_run(shared, "gpt")
@@ -164,7 +189,12 @@ def test_a_gpt_is_trained_and_then_writes(shared: Page) -> None:
     expect(status_of(shared, "gpt")).to_have_attribute("data-state", "done")
     sums = shared.locator("#gpt-samples .sums li")
     expect(sums).to_have_count(12)
-    expect(sums.first).to_contain_text("=")
+    row = re.fullmatch(
+        r"(\d\d\+\d\d=)\s*(\S+)\s*= (\d+|no number) · (✓|✗) .+", sums.first.inner_text()
+    )
+    assert row, sums.first.inner_text()
+    if row[3] != "no number":
+        assert int(row[3]) == int(row[2][::-1])  # lowest digit first
     expect(shared.locator("#gpt-which input[value=yours]")).to_be_checked()
     section(shared, "gpt", "write")
     shared.locator("#gpt-prompt textarea").fill("37+85=")

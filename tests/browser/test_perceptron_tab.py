@@ -75,6 +75,12 @@ def weights(page: Page) -> list[float]:
     return [float(page.input_value(f"#perceptron-{name} input")) for name in ("w1", "w2", "b")]
 
 
+def settled(page: Page) -> None:
+    """Until every edit by hand is answered."""
+    expect(page.locator("#perceptron-plane .stage[aria-busy]")).to_have_count(0)
+    wait_idle(page)
+
+
 def place(page: Page, x: float, y: float) -> tuple[float, float]:
     """Where a place of the plane lies on the screen, found from two of the corner points."""
     found = [page.locator(f"{POINT} .mark").nth(i).bounding_box() for i in (0, 3)]
@@ -159,7 +165,7 @@ def test_the_line_can_be_dragged_and_training_goes_on_from_there(tab: Page) -> N
     expect(tab.locator(f"{LEDGER}.current")).to_contain_text("by hand")
     expect(tab.locator(LEDGER)).to_have_count(2)  # one drag, one row
     eventually(tab, lambda: weights(tab) != before)
-    wait_idle(tab)
+    settled(tab)
     dragged = weights(tab)
     tab.click("#perceptron-step")
     expect(tab.locator(f"{LEDGER}.current td").first).to_have_text("2")
@@ -191,7 +197,7 @@ def test_points_are_placed_relabelled_deleted_and_kept_in_the_address(tab: Page)
     tab.keyboard.press("Enter")
     expect(mine).to_have_attribute("aria-label", re.compile("label 0"))
     tab.keyboard.press("ArrowUp")
-    wait_idle(tab)
+    settled(tab)
     x, y = (
         float(v) for v in re.findall(r"\((.*?); (.*?)\)", mine.get_attribute("aria-label") or "")[0]
     )
