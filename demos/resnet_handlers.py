@@ -27,7 +27,7 @@ from demos.resnet_state import (
     stage_of,
 )
 from demos.widgets.cover import covered
-from demos.widgets.photo import uploaded
+from demos.widgets.photo import answered, refused, uploaded
 from demos.widgets.status import status
 from dlcore import resnet
 from dlcore.imagenet import imagenet_labels
@@ -58,9 +58,13 @@ def predict(payload: Any, name: Any, shown: Any, config: resnet.Config) -> list[
 
     payload: of the Photo widget; name: of an example, "" for the reader's own picture.
     """
-    data = uploaded(payload)
-    if data is not None:
-        now = sent_picture(data)
+    try:
+        data = uploaded(payload)
+        mine = sent_picture(data) if data is not None else None
+    except UserError as fault:
+        return [gr.skip(), refused(payload, fault), *[gr.skip()] * 5]
+    if mine is not None:
+        now = mine
     elif name and not (isinstance(shown, Shown) and shown.name == name):
         now = example(name)
     else:
@@ -69,7 +73,7 @@ def predict(payload: Any, name: Any, shown: Any, config: resnet.Config) -> list[
     run = _record(config, now, answer)
     return [
         now,
-        views.picture(now, answer),
+        answered(payload, views.picture(now, answer)),
         "" if data is not None else gr.skip(),
         views.top({config.preparation: answer.probabilities}, config.top),
         views.told(config, answer),

@@ -21,7 +21,7 @@ from demos.kit.events import sent
 from demos.kit.run import Run
 from demos.kit.script import collected
 from demos.transfer_layout import Layout
-from demos.widgets.photo import uploaded
+from demos.widgets.photo import answered, refused, uploaded
 from demos.widgets.picture_classes import data_url, decoded
 from demos.widgets.status import status
 from dlcore import transfer, transfer_classify
@@ -103,13 +103,13 @@ class Handlers:
 
     def look(self, photo: Any, kept: Any) -> tuple[Any, Any, Any]:
         """A picture that was sent: each class's probability, and what it is most alike."""
-        trained, data = state.needed(kept), uploaded(photo)
         try:
-            picture = open_picture(data) if data else _example(photo)
-        except PictureError as error:
-            raise UserError("transfer.errors.picture") from error
+            trained, data = state.needed(kept), uploaded(photo)
+            picture = _opened(data) if data is not None else _example(photo)
+        except UserError as fault:
+            return refused(photo, fault), gr.skip(), gr.skip()
         bars, alike = views.answer(trained, picture)
-        return _shown(picture), bars, alike
+        return answered(photo, _shown(picture)), bars, alike
 
     def live(self, kept: Any, event: gr.EventData) -> tuple[Any, Any, Any]:
         """A picture of the camera."""
@@ -228,6 +228,13 @@ def script() -> str:
     """The script that classifies a folder, in one file."""
     end = '\n\nif __name__ == "__main__":\n    sys.exit(classify_command(sys.argv))\n'
     return collected(transfer_classify, end, "python classify.py FOLDER")
+
+
+def _opened(data: bytes) -> Image.Image:
+    try:
+        return open_picture(data)
+    except PictureError as error:
+        raise UserError(f"widgets.photo.refused.{error.key}", **error.values) from error
 
 
 def _example(photo: Any) -> Image.Image:

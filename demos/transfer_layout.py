@@ -100,7 +100,9 @@ class Layout:
         caption("transfer.try.intro")
         with gr.Row():
             with gr.Column(scale=5, min_width=300):
-                self.photo = Photo(None, texts=("transfer.photo",), elem_id="transfer-photo")
+                self.photo = Photo(
+                    None, texts=("transfer.errors", "transfer.photo"), elem_id="transfer-photo"
+                )
                 self.live = LiveCamera({"seq": 0}, elem_id="transfer-live")
             with gr.Column(scale=6, min_width=300):
                 self.answer = Bars(

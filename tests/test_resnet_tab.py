@@ -135,6 +135,29 @@ def test_only_what_was_uploaded_is_read(tmp_path: Path, monkeypatch: pytest.Monk
             uploaded({"file": {"path": str(folder / name)}})
 
 
+def test_a_page_is_told_why_a_picture_is_refused_and_a_script_gets_the_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cat: state.Shown
+) -> None:
+    monkeypatch.setattr("demos.widgets.photo.get_upload_folder", lambda: str(tmp_path))
+    (tmp_path / "holiday.jpg").write_bytes(b"only some words")
+    file = {"path": str(tmp_path / "holiday.jpg")}
+    with pytest.raises(UserError):
+        on.predict({"file": file}, "", cat, CONFIG)
+    sent = {"file": file, "number": 7, "src": "data:", "size": [4, 3]}
+    _, told, *others = on.predict(sent, "", cat, CONFIG)
+    assert told == {
+        "src": "data:",
+        "size": [4, 3],
+        "answers": 7,
+        "refused": {"key": "refused.not_a_picture", "values": {}},
+    }
+    assert others == [gr.skip()] * 5
+    (tmp_path / "holiday.jpg").write_bytes(file_of(Image.new("RGB", (8, 8))))
+    now, told, *_ = on.predict(sent, "", cat, CONFIG)
+    assert now.size == (8, 8) and told["answers"] == 7 and "refused" not in told
+    assert "answers" not in on.predict(None, "chelsea", now, CONFIG)[1]
+
+
 def only_the_bundled_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a fresh install, whatever was fetched on this machine."""
     there = state.find

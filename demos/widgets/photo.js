@@ -4,6 +4,7 @@ import { canvasOf, node, number, start, svg, words } from "./common.js";
 import { sizeOf } from "./picture_size.js";
 
 const MOST_BYTES = 4_900_000; // what is larger is made smaller here: a phone's photographs often are
+const PATIENCE_MS = 10_000; // a picture that was not answered by then is not sent again
 const SHRUNK = 2048; // pixels of the longer side
 const ICONS = {
   choose: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01",
@@ -13,7 +14,8 @@ const ICONS = {
 export function mount(host) {
   const say = words(host.props);
   const view = build();
-  const state = { stream: null, busy: false, error: null }; // error: a key, and what fills its words
+  // error: a key, and what fills its words; sent: a file that no value has answered yet
+  const state = { stream: null, busy: false, error: null, sent: null, number: Date.now() };
   canvasOf(host).append(view.root);
 
   async function send(file) {
@@ -24,14 +26,35 @@ export function mount(host) {
     try {
       const small = await fitting(file, host.props.most_pixels);
       const { path } = await host.upload(small);
-      const sent = { path, orig_name: small.name, meta: { _type: "gradio.FileData" } };
-      host.props.value = { ...(host.props.value || {}), file: sent };
-      host.trigger("sent", {});
+      const upload = { path, orig_name: small.name, meta: { _type: "gradio.FileData" } };
+      state.number += 1;
+      const until = performance.now() + PATIENCE_MS;
+      state.sent = { file: upload, number: state.number, until };
+      ask();
     } catch (error) {
       state.error = error instanceof Refused ? error : { key: "not_sent" };
     }
     state.busy = false;
     redraw();
+  }
+
+  function ask() {
+    const { src, size, crop } = host.props.value || {};
+    host.props.value = { src, size, crop, file: state.sent.file, number: state.sent.number };
+    host.trigger("sent", {});
+  }
+
+  /* A value that answers another question than the last may have come over the picture sent since. */
+  function receive() {
+    const { sent } = state;
+    const value = host.props.value || {};
+    if (sent && value.number === sent.number) return; // our own
+    if (sent && value.answers !== sent.number && performance.now() < sent.until) {
+      ask();
+      return;
+    }
+    state.sent = null;
+    state.error = value.refused ?? null;
   }
 
   async function open() {
@@ -115,7 +138,7 @@ export function mount(host) {
     const error = state.error ? say(state.error.key, written(state.error.values)) : "";
     view.note.textContent = error || (state.busy ? say("sending") : told) || say("hint");
     view.note.classList.toggle("wrong", Boolean(state.error));
-  });
+  }, receive);
 }
 
 /* What lies outside the network's crop is dimmed. */
@@ -135,8 +158,8 @@ class Refused extends Error {
   }
 }
 
-const written = (values = {}) => Object.fromEntries(
-  Object.entries(values).map(([name, value]) => [name, number(value, 1)]));
+const written = (values = {}) => Object.fromEntries(Object.entries(values).map(
+  ([name, value]) => [name, typeof value === "number" ? number(value, 1) : value]));
 
 /* The file as it may be sent. Throws Refused: what claims too many pixels is not even decoded. */
 async function fitting(file, most) {

@@ -17,9 +17,11 @@ class Photo(Widget):
 
     value = {"src": data URL, "size": [width, height] of the picture as it was sent,
              "crop": [left, top, right, bottom] in shares of it, "key": words about it}
-    The page sends {"file": {"path", "meta"}} in the value's place, an upload of Gradio's, or
-    {"example": name}, and the event "sent". gradio_client does the same with
-    {"file": handle_file("cat.jpg")}. `uploaded` reads what a handler received.
+    The page sends {"file": {"path", "meta"}, "number": n} in the value's place, an upload of
+    Gradio's, and the event "sent". gradio_client does the same with
+    {"file": handle_file("cat.jpg")} or {"example": name}. `uploaded` reads what a handler received.
+    The value that answers a number is made by `answered` or, when the picture is no picture, by
+    `refused`. Any other value that comes meanwhile is older: the page sends its picture once more.
     Pictures of more than MOST_BYTES are made smaller by the page before they are sent; those that
     claim more than MOST_PIXELS are refused there, as `dlcore.pictures` would do it here.
     """
@@ -57,3 +59,28 @@ def uploaded(payload: object) -> bytes | None:
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise UserError("widgets.photo.unreadable") from error
+
+
+def answered(payload: object, value: dict[str, Any]) -> dict[str, Any]:
+    """The value as the answer to a payload, so that the page knows its picture has arrived."""
+    number = _number(payload)
+    return value if number is None else {**value, "answers": number}
+
+
+def refused(payload: object, fault: UserError) -> dict[str, Any]:
+    """The value that says why a picture was not taken, above the one shown until then.
+
+    Its words must be among the widget's own. To a client that sends no number, and sees no page,
+    the fault itself is raised.
+    """
+    number = _number(payload)
+    if number is None or not isinstance(payload, dict):
+        raise fault
+    kept = {name: payload[name] for name in ("src", "size", "crop") if name in payload}
+    key = fault.key.removeprefix("widgets.photo.").rpartition("errors.")[2]
+    return {**kept, "answers": number, "refused": {"key": key, "values": fault.values}}
+
+
+def _number(payload: object) -> int | None:
+    number = payload.get("number") if isinstance(payload, dict) else None
+    return number if type(number) is int else None

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from demos.resnet_state import BUNDLED, network
 from dlcore import pretrained, resnet
@@ -105,11 +105,15 @@ def test_a_file_and_a_pasted_picture_are_named(page: Page, tmp_path: Path) -> No
     load_example("coffee").rotate(90, expand=True).save(sideways, exif=exif)
     page.locator("#resnet-photo input[type=file]").set_input_files(sideways)
     expect(first(page)).to_have_text("espresso")
-    wait_idle(page)
     buffer = io.BytesIO()
     load_example("flower").save(buffer, "PNG")
     paste(page, base64.b64encode(buffer.getvalue()).decode())
     expect(first(page)).to_have_text("daisy")
+
+
+def prepare(page: Page, how: str) -> None:
+    page.locator("#resnet-preparation input").click()
+    page.get_by_role("option", name=how).click()
 
 
 def paste(page: Page, picture: str) -> None:
@@ -132,10 +136,34 @@ def test_a_text_that_is_called_a_picture_is_refused_and_nothing_lost(
     text = tmp_path / "holiday.jpg"
     text.write_text("no picture at all")
     page.locator("#resnet-photo input[type=file]").set_input_files(text)
-    message = page.locator(".toast-body", has_text="no picture")
-    expect(message).to_be_visible()
+    note = page.locator("#resnet-photo .note")
+    expect(note).to_have_text("This file is no picture, whatever its name says.")
     expect(first(page)).to_have_text("Egyptian cat")
-    message.locator(".toast-close").click()
+    prepare(page, "squash")  # another question is not stopped by that file
+    expect(page.locator("#resnet-ways .legend .key")).to_have_count(2)
+    expect(note).not_to_contain_text("no picture")
+    prepare(page, "cut out")
+    text.write_bytes(b"8BPS" + bytes(60))
+    page.locator("#resnet-photo input[type=file]").set_input_files(text)
+    expect(note).to_contain_text("Pictures of the kind PSD are not read here")
+    example(page, "coffee", "espresso")
+
+
+def test_a_picture_sent_while_another_question_is_answered_is_answered_too(page: Page) -> None:
+    """That answer comes over it, and brings a picture of its own."""
+    wait_idle(page)
+    buffer = io.BytesIO()
+    load_example("flower").save(buffer, "PNG")
+    held = list[Route]()
+    page.route("**/queue/join*", lambda route: held.append(route))
+    prepare(page, "squash")
+    eventually(page, lambda: bool(held))
+    paste(page, base64.b64encode(buffer.getvalue()).decode())
+    expect(page.locator("#resnet-photo .busy")).to_have_count(0)
+    page.wait_for_timeout(300)  # the picture is there, its question waits for the first answer
+    page.unroute("**/queue/join*")  # which lets go what it held
+    expect(first(page)).to_have_text("daisy")
+    page.locator("#resnet-preset-defaults").click()
 
 
 def test_a_large_picture_is_made_smaller_or_told_what_it_lacks(page: Page, tmp_path: Path) -> None:
@@ -216,8 +244,7 @@ def test_squashing_changes_the_answer(page: Page) -> None:
     model, config = network(BUNDLED), resnet.Config(preparation="squash")
     squashed = resnet.predict(model, load_example("rocket"), config)
     expected = f"{100 * squashed.guesses[0].probability:.1f}%"
-    page.locator("#resnet-preparation input").click()
-    page.get_by_role("option", name="squash").click()
+    prepare(page, "squash")
     expect(first(page)).to_have_text(squashed.guesses[0].label.en)
     expect(page.locator("#resnet-answer .values").first).to_have_text(expected)
     page.locator("#resnet-preset-defaults").click()

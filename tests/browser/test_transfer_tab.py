@@ -121,9 +121,9 @@ def test_a_picture_of_ones_own_is_answered_and_a_text_is_refused(
     text = tmp_path / "holiday.jpg"
     text.write_text("no picture at all")
     photo.set_input_files(text)
-    message = taught.locator(".toast-body", has_text="picture")
-    expect(message).to_be_visible()
-    message.locator(".toast-close").click()
+    note = taught.locator("#transfer-photo .note")
+    expect(note).to_have_text("This file is no picture, whatever its name says.")
+    expect(taught.locator("#transfer-photo img")).to_be_visible()  # the one before
 
 
 def test_three_ways_race_and_stop(taught: Page) -> None:
