@@ -89,7 +89,8 @@ class Writer:
 
     lead, tail: tokens before and after every text that it is given: a line break, so that a text
     never is empty, or what a conversation is written in. stops: tokens that end what it writes.
-    lines: a text that grows longer than the context is cut at every n-th line; 0: anywhere.
+    recall: tokens at most that it goes on from, 0: as many as the model takes. lines: a text that
+    grows longer than that is cut at every n-th line; 0: anywhere.
     known: fingerprints of the lines that it has read, int64, sorted; see `dlcore.gpt_tasks.copied`.
     """
 
@@ -100,3 +101,10 @@ class Writer:
     known: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     tail: tuple[int, ...] = ()
     stops: frozenset[int] = frozenset()
+    recall: int = 0
+
+    @property
+    def reach(self) -> int:
+        """How many tokens it goes on from."""
+        context = self.model.shape.context
+        return min(self.recall, context) if self.recall else context

@@ -50,6 +50,9 @@ class Config(Settings):
     heads: int = setting(4, low=1, high=16)
     width: int = setting(64, low=16, high=512)  # numbers that stand for a token
     context: int = setting(128, low=16, high=512)  # tokens that it can look back at
+    # While it writes it goes on from at most so many, the newest; 0: from as many as it can. Who
+    # counts wrong in a long text is out of step from there on, who forgets begins anew.
+    recall: int = setting(0, low=0, high=512)
     dropout: float = setting(0.0, low=0.0, high=0.8)  # a brake, once it learns by heart
     # With 600 one start in three has not yet learnt to add; with 900 all do.
     steps: int = setting(900, low=10, high=100_000)
@@ -313,7 +316,8 @@ def restore(state: Mapping[str, Tensor | np.ndarray], config: Config) -> Writer:
     model = GPT(_shape(config, len(tokenizer)))
     model.load_state_dict({name: value.float() for name, value in values.items()})
     lead = tuple(tokenizer.encode("\n")) if config.task == "text" else ()
-    return Writer(model.eval().requires_grad_(False), tokenizer, lead, config.lines, known)
+    model.eval().requires_grad_(False)
+    return Writer(model, tokenizer, lead, config.lines, known, recall=config.recall)
 
 
 def job(config: Config, text: str = "") -> Iterator[Progress]:

@@ -213,22 +213,22 @@ class _Eye:
         return self.writer.model(new, self.cache, last=True).logits[0, -1]
 
     def pass_by(self, ids: Sequence[int]) -> None:
-        """Forget the beginning of a text that has outgrown the context; nothing is read.
+        """Forget the beginning of a text that has outgrown the writer's reach; nothing is read.
 
         Where it is cut depends on how long it was then: a text that is read at once has to be
         passed by at each length that it was read at while it grew.
         """
-        if len(ids) - self.first > self.writer.model.shape.context:
+        if len(ids) - self.first > self.writer.reach:
             self.first = self.read_to = _cut(ids, self.writer)
             self.cache.length = 0
 
 
 def _cut(ids: Sequence[int], writer: Writer) -> int:
-    """Where to read on when a text has outgrown the context: at its half, or a line near that."""
-    half = len(ids) - writer.model.shape.context // 2
+    """Where to read on when a text has outgrown the reach: at its half, or a line near that."""
+    half = len(ids) - writer.reach // 2
     if writer.lines and len(writer.lead) == 1:
         breaks = [n for n, i in enumerate(ids) if i == writer.lead[0]][:: writer.lines]
-        inside = [n for n in breaks if len(ids) - n < writer.model.shape.context]
+        inside = [n for n in breaks if len(ids) - n < writer.reach]
         return min(inside, key=lambda n: abs(n - half), default=half)
     return half
 

@@ -10,6 +10,7 @@ foundation language models", 2023; Allal et al., "SmolLM2", 2025). Look at `turn
 
 import math
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from dlcore.bpe import BPE
 from dlcore.checkpoint import load as load_checkpoint
 from dlcore.decoder import Cache, Output, Writer
+from dlcore.half_products import quick_half_products
 from dlcore.tokenizers import tokenizer_from_bytes
 
 
@@ -209,11 +211,12 @@ class Llama(nn.Module):
         angles = self.angles(past, end)
         x = self.token(ids)  # (B, T, C)
         kept = list[Tensor]()
-        for layer, block in enumerate(self.blocks):
-            heads = [head for where, head in muted if where == layer]
-            x, weights = block(x, angles, layer, cache, heads, keep_attention)
-            if weights is not None:
-                kept.append(weights)
+        with quick_half_products() if ids.numel() == 1 else nullcontext():
+            for layer, block in enumerate(self.blocks):
+                heads = [head for where, head in muted if where == layer]
+                x, weights = block(x, angles, layer, cache, heads, keep_attention)
+                if weights is not None:
+                    kept.append(weights)
         if cache is not None:
             cache.length = end
         x = self.norm(x[:, -1:] if last else x)

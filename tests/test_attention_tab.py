@@ -391,7 +391,8 @@ def test_each_model_begins_with_a_text_that_it_can_read() -> None:
     assert on.arrive("a", "b", "c", "kieu", REQUEST) == [gr.skip()] * 3
     for lang in ("vi", "en"):  # how long a text may be
         told = say("attention.poem_placeholder", lang)
-        assert str(MOST_TOKENS_SHOWN) in told and str(reader_of("kieu")[1].most) in told
+        assert str(MOST_TOKENS_SHOWN) in told
+    assert reader_of("kieu")[1].most >= MOST_TOKENS_SHOWN
 
 
 @pytest.mark.parametrize("chosen", ["", "average", "rollout", "last_layer", "1.2", "3.9", "29.8"])
@@ -491,7 +492,7 @@ def test_every_endpoint_answers_a_client(server: Server) -> None:
         assert sum(likely["series"][0]["values"]) <= 1
         ranking = client.predict(*KIEU, True, "rollout", api_name="/attention_honesty")
         assert ranking["correlation"] == ranked(*KIEU, True, "rollout")[-1]["correlation"]
-        with pytest.raises(AppError, match="128|72"):
+        with pytest.raises(AppError, match="128"):
             client.predict("kieu", "xin chào " * 99, "", "", api_name="/attention_read")
         values = [getattr(SMALL, name) for name in endpoint_names(client, "/attention_positions")]
         state, chart = client.predict(*values, api_name="/attention_positions")

@@ -113,6 +113,30 @@ def test_a_prompt_longer_than_the_context(writer: Writer) -> None:
     assert len(list(generate(writer, VERSE, PLAIN))) == 30
 
 
+def test_who_recalls_less_goes_on_from_the_newest_tokens_only(writer: Writer) -> None:
+    reach = writer.model.shape.context // 2
+    forgetful = dataclasses.replace(writer, recall=reach)
+    assert writer.reach == writer.model.shape.context and forgetful.reach == reach
+    assert dataclasses.replace(writer, recall=10_000).reach == writer.reach
+    prompt = VERSE[:40]  # longer than what it recalls, shorter than what it can take
+    ids = encode_prompt(writer, prompt)
+    assert reach < len(ids) < writer.reach
+    with torch.no_grad():
+        whole, end = (
+            writer.model(torch.tensor([part])).logits[0, -1].softmax(dim=0)
+            for part in (ids, ids[-(reach // 2) :])
+        )
+    for someone, expected in ((writer, whole), (forgetful, end)):
+        token = next(generate(someone, prompt, PLAIN))
+        assert token.probabilities[0] == pytest.approx(expected[token.id].item(), rel=1e-4)
+    assert not torch.allclose(whole, end, rtol=0.01)
+    long = dataclasses.replace(PLAIN, length=60)
+    for use_cache in (True, False):
+        assert ids_of(list(generate(forgetful, prompt, long, use_cache=use_cache))) == ids_of(
+            list(generate(forgetful, prompt, long))
+        )
+
+
 def test_what_is_told_of_a_token_is_what_the_model_says(writer: Writer) -> None:
     token = next(generate(writer, "ta", dataclasses.replace(PLAIN, top_k=3)))
     logits = writer.model(torch.tensor([encode_prompt(writer, "ta")])).logits[0, -1]

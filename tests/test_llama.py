@@ -16,6 +16,7 @@ from dlcore.bpe import BPE, chunks
 from dlcore.checkpoint import save
 from dlcore.decoder import Writer
 from dlcore.gpt_writing import Decoding, cost, encode_prompt, generate, write
+from dlcore.half_products import onednn
 from dlcore.lens_text import CausalReader, read_text
 from dlcore.llama import SYSTEM, HalfLinear, Llama, LlamaShape, chatting, load, turn
 from dlcore.llama_files import convert_smollm2, in_halves, read_hub
@@ -150,6 +151,23 @@ def test_one_token_at_a_time_costs_three_digits(writer: Writer, ids: Tensor) -> 
         assert (logits - whole).abs().max() < 2e-3 * whole.abs().max()
         assert not torch.equal(logits, whole)
         torch.testing.assert_close(logits.softmax(2), whole.softmax(2), atol=5e-3, rtol=0)
+
+
+@torch.no_grad()
+def test_a_single_token_is_multiplied_the_quicker_way(
+    writer: Writer, ids: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = list[bool]()
+    for layer in writer.model.modules():  # type: ignore[attr-defined]
+        if isinstance(layer, HalfLinear):
+            layer.register_forward_hook(lambda *_: ways.append(onednn.enabled))
+            break
+    one = [writer.model(ids[:1, :1]).logits]
+    monkeypatch.setattr("dlcore.half_products.gain", lambda: 2.0)
+    one.append(writer.model(ids[:1, :1]).logits)
+    writer.model(ids[:1, :2])
+    assert ways[1:] == [False, True]
+    torch.testing.assert_close(*one, atol=2e-3 * one[0].abs().max().item(), rtol=0)
 
 
 def test_half_precision_is_summed_in_whole() -> None:
