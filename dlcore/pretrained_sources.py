@@ -290,7 +290,7 @@ def _pip(source: Wheel, folder: Path, patience_s: float) -> Iterator[Step]:
         got, heard, heard_at = 0, -1, time.monotonic()
         while pip.poll() is None:
             # In the end it is moved away from there, and the folder is empty.
-            got, said = max(got, _largest(inside)), log.stat().st_size
+            got, said = max(got, _largest(inside, log)), log.stat().st_size
             if got + said != heard:
                 heard, heard_at = got + said, time.monotonic()
             elif time.monotonic() - heard_at > patience_s:
@@ -307,10 +307,10 @@ def _pip(source: Wheel, folder: Path, patience_s: float) -> Iterator[Step]:
         shutil.rmtree(inside, ignore_errors=True)
 
 
-def _largest(folder: Path) -> int:
-    """Bytes of the largest file in there: the wheel, as it grows."""
+def _largest(folder: Path, log: Path) -> int:
+    """Bytes of the largest file in there but the log: the wheel, as it grows."""
     sizes = [0]
-    for path in folder.rglob("*"):
+    for path in set(folder.rglob("*")) - {log}:
         with suppress(OSError):  # pip may just have moved it
             sizes.append(path.stat().st_size if path.is_file() else 0)
     return max(sizes)

@@ -298,7 +298,7 @@ def test_the_bundled_one_writes_luc_bat(kieu: Writer) -> None:
     found, lines = couplets(kieu, [""] * 15, 4)
     result = score(found)
     assert result.couplets >= 55
-    assert result.counted >= 0.88 and result.level >= 0.88  # of 500 it is 0.97
+    assert result.counted >= 0.9 and result.level >= 0.9  # of 500 it is 0.99 and 0.98
     assert result.rhymed >= 0.8 and result.linked >= 0.8
     assert sum(copied("\n".join(lines), kieu.known)) <= 0.2 * len(lines)
 
@@ -316,6 +316,6 @@ def test_five_hundred_couplets(kieu: Writer) -> None:
     found, lines = couplets(kieu, [""] * 125, 4)
     result = score(found)
     assert result.couplets == 500
-    assert result.counted >= 0.95 and result.level >= 0.95
+    assert result.counted >= 0.97 and result.level >= 0.96
     assert result.rhymed >= 0.9 and result.linked >= 0.9
     assert sum(copied("\n".join(lines), kieu.known)) <= 0.2 * len(lines)
