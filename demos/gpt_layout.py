@@ -129,6 +129,7 @@ class Layout:
                 ["train_accuracy", "valid_accuracy"],
                 ["valid_bits"],
             ],
+            measured=True,
             extras=[self.corpus, self.text],
             prepare=job_arguments,
         )

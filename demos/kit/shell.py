@@ -194,6 +194,7 @@ class Header:
             api_visibility="private",
             show_progress="hidden",
             queue=False,
+            trigger_mode="always_last",  # whoever changes their mind at once is heard, too
         )
         offers = [button for _, button in training.offers]
 

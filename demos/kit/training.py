@@ -97,7 +97,8 @@ class TrainingPanel:
     topic: prefix of ids, words and endpoints (`/<topic>_train`, `/<topic>_stop`).
     form: the settings; job: a generator function of dlcore, Config -> Iterator[Progress].
     extras: further inputs of Train; prepare(config, *their values): the job's arguments.
-    panels: which curves share a chart, as [["loss", "test_loss"], ["accuracy"]].
+    panels: which curves share a chart, as [["loss", "test_loss"], ["accuracy"]]. measured: leave
+    out those of which no run has a curve, for tasks that measure different things from the start.
     tell_every_s: how often the page hears of a run. Drawing takes a browser 20 ms each time,
     without a graphics card from the very cores that train: oftener than twice a second only with a
     new picture, and then at once, so that a picture never waits for its turn.
@@ -115,6 +116,7 @@ class TrainingPanel:
         job: Callable[..., Iterator[Any]],
         budget_s: float = 600.0,
         panels: Sequence[Sequence[str]] = (),
+        measured: bool = False,
         extras: Sequence[Any] = (),
         prepare: Prepare = lambda config: (config,),
         tell_every_s: float = 0.5,
@@ -122,7 +124,7 @@ class TrainingPanel:
         self.topic, self.form, self.job, self.budget_s = topic, form, job, budget_s
         self.extras, self.prepare = list(extras), prepare
         self.tell_every_s = tell_every_s
-        self.panels = [list(panel) for panel in panels]
+        self.panels, self.measured = [list(panel) for panel in panels], measured
         self.state, self.record, self.earlier = gr.State(), gr.State(), gr.State([])
         with gr.Row(elem_classes="dl-buttons"):
             self.train = localise(
@@ -286,13 +288,16 @@ class TrainingPanel:
             self.stop: gr.update(interactive=not ended),
             **{button: gr.update(interactive=ended) for button, _, _ in self._more},
             self.status: self._status(run, state),
-            self.chart: {
-                "panels": self.panels,
-                "runs": [*before, self._chart(run, live=not ended)],
-            },
+            self.chart: self._curves([*before, self._chart(run, live=not ended)]),
             self.timeline: {"run": run.id, "steps": run.steps(), "live": not ended},
             **{component: picture(run) for component, picture in self._pictures.items()},
         }
+
+    def _curves(self, runs: list[dict[str, Any]]) -> dict[str, Any]:
+        """The chart of these runs."""
+        known = {name for run in runs for name in run["curves"]}
+        panels = [panel for panel in self.panels if known.intersection(panel)]
+        return {"panels": panels if self.measured and panels else self.panels, "runs": runs}
 
     def _over(self, run: Run, before: list[dict[str, Any]], request: gr.Request) -> dict[Any, Any]:
         keeper.put(request, self.topic, run)

@@ -13,19 +13,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from demos import TABS
+from demos.kit.language import say
 from tests.browser.conftest import shared_page
 from tests.browser.steps import (
     TRAINING_MS,
     canvas,
+    choose,
     draw,
+    eventually,
     open_fold,
     open_tab,
     section,
     set_theme,
     switch_language,
+    wait_idle,
     wait_ready,
 )
 from tests.serving import Server
@@ -188,6 +192,21 @@ def test_a_run_can_be_taken_away_and_repeated(trained: Page, tmp_path: Path) -> 
     shown = last_values(files["csv"])
     assert printed == shown, "the script's numbers differ from the page's"
     assert abs(score.accuracy - float(shown["test_accuracy"])) < 2e-4  # one thread count or two
+
+
+def test_a_language_chosen_while_another_is_on_its_way_is_the_one_shown(page: Page) -> None:
+    held = list[Route]()
+    page.route("**/run/predict*", lambda route: held.append(route))
+    choose(page.locator("#dl-language input[value=vi]"))
+    eventually(page, lambda: bool(held))
+    choose(page.locator("#dl-language input[value=en]"))
+    page.wait_for_timeout(100)
+    page.unroute("**/run/predict*")  # which lets go what it held
+    page.wait_for_function("document.documentElement.lang === 'en'")
+    expect(page.locator("#tab-vae-button")).to_have_text(say("vae.title", "en"))
+    expect(page.locator("#tab-gpt-button")).to_have_text(say("gpt.title", "en"))
+    wait_idle(page)
+    expect(page.locator("#tab-gpt-button")).to_have_text(say("gpt.title", "en"))
 
 
 def test_what_is_asked_while_the_stream_of_answers_closes_is_answered(visit: Visit) -> None:

@@ -187,6 +187,8 @@ def test_a_gpt_is_trained_and_then_writes(shared: Page) -> None:
     start_run(shared, "gpt")
     wait_ended(shared, "gpt")
     expect(status_of(shared, "gpt")).to_have_attribute("data-state", "done")
+    # Of a task, only what it measures has a chart: how many bits a character costs, no sum says.
+    expect(shared.locator("#gpt-chart .panel")).to_have_count(2)
     sums = shared.locator("#gpt-samples .sums li")
     expect(sums).to_have_count(12)
     row = re.fullmatch(
