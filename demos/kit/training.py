@@ -320,6 +320,7 @@ class TrainingPanel:
     def _status(self, run: Run, state: str) -> dict[str, Any]:
         return {
             "state": state,
+            "run": f"{run.id} {run.started}",  # one that goes on keeps its id, but begins again
             "step": run.latest.step,
             "total": run.latest.total,
             "elapsed_s": run.elapsed_s,

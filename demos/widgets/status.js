@@ -24,6 +24,7 @@ export function mount(host) {
     const { step, total } = value;
     const name = say(value.state);
     root.dataset.state = value.state;
+    root.dataset.run = value.run ?? "";
     if (state.textContent !== name) state.textContent = name;
     detail.textContent = details(value, say).join(" · ");
     const share = total ? Math.min(1, step / total) : 0;

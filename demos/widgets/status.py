@@ -11,7 +11,8 @@ STATES = ("idle", "waiting", "running", "done", "stopped", "budget", "failed")
 class Status(Widget):
     """The state of a run with a progress bar and the newest metrics.
 
-    value = {"state": one of STATES, "step", "total", "elapsed_s", "left_s", "metrics": {name: y},
+    value = {"state": one of STATES, "run": what tells this run from others, "step", "total",
+             "elapsed_s", "left_s", "metrics": {name: y},
              "message": why it failed, in the reader's language}.
     Only "state" is needed; None means idle. A total of 0 is unknown and shows a moving bar.
     Metrics are named by the locale section "metrics", shares (accuracy, …) shown in percent.

@@ -75,14 +75,14 @@ def set_theme(page: Page, theme: str) -> None:
 
 
 def start_run(page: Page, topic: str, button: str = "") -> None:
-    """Press Train (or another button that trains); wait until the page has heard of this very run.
+    """Press Train (or another button of its panel); wait until the page has heard of this very run.
 
-    A status line still tells of the run before: it is marked, and the news write over the mark.
+    A status line still tells of the run before, and is drawn anew whenever it comes into view.
     """
     status = status_of(page, topic)
-    status.evaluate("(line) => { line.dataset.state = 'asked'; }")
+    before = status.evaluate("(line) => line.dataset.run ??= ''")
     page.locator(button or f"#{topic}-train").click()
-    expect(status).not_to_have_attribute("data-state", "asked", timeout=TRAINING_MS)
+    expect(status).not_to_have_attribute("data-run", before, timeout=TRAINING_MS)
 
 
 def wait_running(page: Page, topic: str) -> None:
